@@ -1,0 +1,354 @@
+/**
+ * Shapes and addresses of a convolution: where rows of feature maps and blocks of weights lie, and which input rows an output row needs.
+ *
+ * Feature maps are nChw16c (one line per pixel and 16-channel block); the network's input is nchw (16 pixels of one channel per line). Weights are
+ * OIhw16i16o: one line per output-channel block, input channel and tap. Where the channels are no multiple of 16, the padding of a weight block is
+ * not stored: block offsets run past the tensor's end and are clipped to it, so that all blocks together cover the tensor exactly.
+ */
+import type { Window2d } from '../../training/step.js';
+import type { LoweringContext } from '../context.js';
+import { tensorOf } from '../context.js';
+import type { LineRange } from '../kernel.js';
+import { LINE_BYTES } from '../op-stream.js';
+
+/** Channels of a block of nChw16c. */
+export const BLOCK_CHANNELS = 16;
+
+/** A feature map in memory. */
+export interface FeatureMap {
+  readonly name: string;
+  /** First line. */
+  readonly base: number;
+  readonly lines: number;
+  readonly images: number;
+  readonly channels: number;
+  /** 16-channel blocks of an image; for nchw one "block" holds all channels. */
+  readonly blocks: number;
+  readonly height: number;
+  readonly width: number;
+  readonly layout: 'nChw16c' | 'nchw';
+}
+
+/** @throws RangeError where the tensor is unknown or no feature map */
+export function featureMapOf(context: LoweringContext, name: string): FeatureMap {
+  const tensor = tensorOf(context, name);
+  const [images, channels, height, width] = tensor.shape;
+  if (
+    images === undefined ||
+    channels === undefined ||
+    height === undefined ||
+    width === undefined ||
+    tensor.layout === 'plain'
+  ) {
+    throw new RangeError(`"${name}" is no feature map of a convolution: it needs the shape [N, C, H, W]`);
+  }
+  return {
+    name,
+    base: context.baseOf(name),
+    lines: context.linesOf(name),
+    images,
+    channels,
+    blocks: tensor.layout === 'nchw' ? 1 : Math.ceil(channels / BLOCK_CHANNELS),
+    height,
+    width,
+    layout: tensor.layout,
+  };
+}
+
+/** First line of row `row` of a block of an nChw16c map; its pixels, and the rows after it, follow line by line. */
+export function rowLine(map: FeatureMap, image: number, block: number, row: number): number {
+  return map.base + ((image * map.blocks + block) * map.height + row) * map.width;
+}
+
+/** Calls `visit` with the stretches of consecutive lines that hold rows [from, to) of a block: one for nChw16c, one per channel for nchw. */
+export function visitRows(
+  map: FeatureMap,
+  image: number,
+  block: number,
+  from: number,
+  to: number,
+  visit: (base: number, lines: number) => void,
+): void {
+  if (to <= from) return;
+  if (map.layout === 'nChw16c') {
+    visit(rowLine(map, image, block, from), (to - from) * map.width);
+    return;
+  }
+  const pixelsPerLine = LINE_BYTES / 4;
+  for (let channel = 0; channel < map.channels; channel++) {
+    const first = ((image * map.channels + channel) * map.height + from) * map.width;
+    const last = first + (to - from) * map.width - 1;
+    const line = Math.floor(first / pixelsPerLine);
+    visit(map.base + line, Math.floor(last / pixelsPerLine) - line + 1);
+  }
+}
+
+/** The weights (or their gradient) in memory, as blocks. */
+export interface WeightBlocks {
+  readonly name: string;
+  readonly base: number;
+  readonly lines: number;
+  /** Lines of one (output block, input block): taps x input channels of the block. */
+  readonly linesPerBlock: number;
+  /** Input blocks of a group. */
+  readonly inBlocks: number;
+  /** Output blocks of a group. */
+  readonly outBlocks: number;
+}
+
+/** First line and number of lines of `count` consecutive input blocks of one output block, clipped to the tensor. `base` is that of the buffer (the tensor's or a partial copy's). */
+export function weightRange(
+  weights: WeightBlocks,
+  base: number,
+  group: number,
+  outBlock: number,
+  inBlock: number,
+  count: number,
+): { base: number; lines: number } {
+  const offset = ((group * weights.outBlocks + outBlock) * weights.inBlocks + inBlock) * weights.linesPerBlock;
+  const from = Math.min(offset, weights.lines);
+  const to = Math.min(offset + count * weights.linesPerBlock, weights.lines);
+  return { base: base + from, lines: to - from };
+}
+
+/** One axis of the sliding window as seen from the tensor that is produced. */
+export interface Axis {
+  /** Extent of the produced tensor. */
+  readonly outSize: number;
+  /** Extent of the tensor that is read. */
+  readonly inSize: number;
+  readonly taps: number;
+  /** Index that output `out` reads through tap `tap`, or -1 where the tap falls into the padding or between strides. */
+  hit(out: number, tap: number): number;
+}
+
+/** The axis of a forward convolution: in = out * stride - pad + tap. */
+export function forwardAxis(inSize: number, outSize: number, taps: number, stride: number, pad: number): Axis {
+  return {
+    outSize,
+    inSize,
+    taps,
+    hit(out, tap) {
+      const at = out * stride - pad + tap;
+      return at >= 0 && at < inSize ? at : -1;
+    },
+  };
+}
+
+/** The axis of backward-data, which produces the input's gradient from the output's: out = (in + pad - tap) / stride where that is whole. */
+export function backwardAxis(inSize: number, outSize: number, taps: number, stride: number, pad: number): Axis {
+  return {
+    outSize: inSize,
+    inSize: outSize,
+    taps,
+    hit(out, tap) {
+      const scaled = out + pad - tap;
+      if (scaled < 0 || scaled % stride !== 0) return -1;
+      const at = scaled / stride;
+      return at < outSize ? at : -1;
+    },
+  };
+}
+
+/** For each output index of an axis: the range of input indices that it needs and the taps that hit. */
+export interface AxisNeeds {
+  readonly low: Int32Array;
+  /** Exclusive; never falls from one output to the next. */
+  readonly high: Int32Array;
+  readonly hits: Int32Array;
+}
+
+export function axisNeeds(axis: Axis): AxisNeeds {
+  const low = new Int32Array(axis.outSize);
+  const high = new Int32Array(axis.outSize);
+  const hits = new Int32Array(axis.outSize);
+  let reached = 0;
+  for (let out = 0; out < axis.outSize; out++) {
+    let from = Number.POSITIVE_INFINITY;
+    let to = 0;
+    for (let tap = 0; tap < axis.taps; tap++) {
+      const at = axis.hit(out, tap);
+      if (at < 0) continue;
+      from = Math.min(from, at);
+      to = Math.max(to, at + 1);
+      hits[out] = (hits[out] as number) + 1;
+    }
+    reached = Math.max(reached, to);
+    high[out] = reached;
+    low[out] = Math.min(from, reached);
+  }
+  return { low, high, hits };
+}
+
+/** Indices of the read tensor that no output needs (a stride larger than the filter, or a remainder at the end): false there. */
+export function neededIndices(axis: Axis): boolean[] {
+  const needed = new Array<boolean>(axis.inSize).fill(false);
+  for (let out = 0; out < axis.outSize; out++) {
+    for (let tap = 0; tap < axis.taps; tap++) {
+      const at = axis.hit(out, tap);
+      if (at >= 0) needed[at] = true;
+    }
+  }
+  return needed;
+}
+
+/** The whole convolution. */
+export interface ConvGeometry {
+  readonly images: number;
+  readonly groups: number;
+  /** Input and output channels of a group. */
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** 16-channel blocks of a group; an nchw input counts as one block. */
+  readonly inBlocks: number;
+  readonly outBlocks: number;
+  /** Channels that a reduction over one input block steps through: 16, or all of an nchw input. */
+  readonly stepsPerBlock: number;
+  readonly input: FeatureMap;
+  /** Shape of the output; its address is of no use for backward-weights. */
+  readonly output: FeatureMap;
+  readonly window: Window2d;
+  readonly weights: WeightBlocks;
+}
+
+/**
+ * @param input the forward input, or backward-data's output
+ * @param output the forward output, or the gradient
+ * @throws RangeError where a group's channels are no multiple of 16
+ */
+export function convGeometry(
+  context: LoweringContext,
+  operation: { readonly name: string; readonly window: Window2d; readonly groups: number },
+  input: FeatureMap,
+  output: FeatureMap,
+  weightName: string,
+): ConvGeometry {
+  const { groups, window } = operation;
+  const inChannels = input.channels / groups;
+  const outChannels = output.channels / groups;
+  if (groups > 1 && (inChannels % BLOCK_CHANNELS !== 0 || outChannels % BLOCK_CHANNELS !== 0)) {
+    throw new RangeError(
+      `${operation.name}: ${groups} groups of ${inChannels} input and ${outChannels} output channels cannot be lowered: a group's channels must be a multiple of ${BLOCK_CHANNELS}`,
+    );
+  }
+  const isPlanar = input.layout === 'nchw';
+  const inBlocks = isPlanar ? 1 : Math.ceil(inChannels / BLOCK_CHANNELS);
+  const outBlocks = Math.ceil(outChannels / BLOCK_CHANNELS);
+  const stepsPerBlock = isPlanar ? inChannels : BLOCK_CHANNELS;
+  return {
+    images: input.images,
+    groups,
+    inChannels,
+    outChannels,
+    inBlocks,
+    outBlocks,
+    stepsPerBlock,
+    input,
+    output,
+    window,
+    weights: {
+      name: weightName,
+      base: context.baseOf(weightName),
+      lines: context.linesOf(weightName),
+      linesPerBlock: window.kernelHeight * window.kernelWidth * stepsPerBlock,
+      inBlocks,
+      outBlocks,
+    },
+  };
+}
+
+/** Real channels of blocks [from, to) of `channels` channels. */
+export function channelsOfBlocks(channels: number, from: number, to: number, blockChannels = BLOCK_CHANNELS): number {
+  return Math.min(channels, to * blockChannels) - Math.min(channels, from * blockChannels);
+}
+
+/** Whether a convolution goes to the dedicated 1x1 kernel: one tap, no padding, blocked layout. */
+export function isPointwise(geometry: ConvGeometry): boolean {
+  const { window } = geometry;
+  return (
+    window.kernelHeight === 1 &&
+    window.kernelWidth === 1 &&
+    window.padTop === 0 &&
+    window.padLeft === 0 &&
+    geometry.input.layout === 'nChw16c'
+  );
+}
+
+/** For example `120x128x28x28 -> 120x32x28x28, 3x3`. */
+export function describeShape(geometry: ConvGeometry): string {
+  const { input, output, window, groups } = geometry;
+  const of = (map: FeatureMap): string => `${map.images}x${map.channels}x${map.height}x${map.width}`;
+  const stride =
+    window.strideHeight === 1 && window.strideWidth === 1 ? '' : `, stride ${window.strideHeight}x${window.strideWidth}`;
+  const grouped = groups === 1 ? '' : `, ${groups} groups`;
+  return `${of(input)} -> ${of(output)}, ${window.kernelHeight}x${window.kernelWidth}${stride}${grouped}`;
+}
+
+/** The lines of the input that a convolution needs: all of them, but for rows and columns that fall between strides. */
+export function neededRanges(geometry: ConvGeometry, map: FeatureMap): LineRange[] {
+  const { window, output, input } = geometry;
+  const rows = neededIndices(
+    forwardAxis(input.height, output.height, window.kernelHeight, window.strideHeight, window.padTop),
+  );
+  const columns = neededIndices(
+    forwardAxis(input.width, output.width, window.kernelWidth, window.strideWidth, window.padLeft),
+  );
+  const isWhole = rows.every(Boolean) && columns.every(Boolean);
+  if (isWhole) return [{ tensor: map.name, base: map.base, lines: map.lines }];
+  const rowSpans = spansOf(rows);
+  const ranges: LineRange[] = [];
+  const add = (base: number, lines: number): void => {
+    ranges.push({ tensor: map.name, base, lines });
+  };
+  if (columns.every(Boolean)) {
+    for (let image = 0; image < map.images; image++) {
+      for (let block = 0; block < map.blocks; block++) {
+        for (const [from, to] of rowSpans) visitRows(map, image, block, from, to, add);
+      }
+    }
+    return ranges;
+  }
+  if (map.layout === 'nchw') return planarRanges(map, rowSpans, columns);
+  const columnSpans = spansOf(columns);
+  for (let image = 0; image < map.images; image++) {
+    for (let block = 0; block < map.blocks; block++) {
+      for (const [from, to] of rowSpans) {
+        for (let row = from; row < to; row++) {
+          const line = rowLine(map, image, block, row);
+          for (const [left, right] of columnSpans) add(line + left, right - left);
+        }
+      }
+    }
+  }
+  return ranges;
+}
+
+/** Whole rows of an nchw map up to the last needed column: a line holds 16 pixels, so columns between strides come along. */
+function planarRanges(map: FeatureMap, rowSpans: readonly [number, number][], columns: readonly boolean[]): LineRange[] {
+  const pixelsPerLine = LINE_BYTES / 4;
+  const lines = new Set<number>();
+  for (let plane = 0; plane < map.images * map.channels; plane++) {
+    for (const [from, to] of rowSpans) {
+      for (let row = from; row < to; row++) {
+        columns.forEach((isNeeded, column) => {
+          if (isNeeded) lines.add(Math.floor(((plane * map.height + row) * map.width + column) / pixelsPerLine));
+        });
+      }
+    }
+  }
+  return [...lines].sort((a, b) => a - b).map((line) => ({ tensor: map.name, base: map.base + line, lines: 1 }));
+}
+
+function spansOf(flags: readonly boolean[]): [number, number][] {
+  const spans: [number, number][] = [];
+  let from = -1;
+  for (let i = 0; i <= flags.length; i++) {
+    const isSet = flags[i] === true;
+    if (isSet && from < 0) from = i;
+    if (!isSet && from >= 0) {
+      spans.push([from, i]);
+      from = -1;
+    }
+  }
+  return spans;
+}

@@ -1,0 +1,67 @@
+/**
+ * What a step of a streaming loop costs, from the instruction mix of its body.
+ *
+ * The loops modelled here are MKL-DNN's JIT kernels: per vector a few loads, arithmetic micro-ops and a store, unrolled so that the loop's own
+ * add, subtract and branch are paid once per `unroll` vectors (Intel's compilers and the JIT count the same way: subtract and branch fuse).
+ */
+import type { Target } from '../kernel.js';
+import { LINE_BYTES } from '../op-stream.js';
+
+/** Micro-ops of one loop iteration besides its body: advance the offset, count down and branch (fused). */
+const LOOP_MICRO_OPS = 2;
+
+/** Instruction mix for one vector of every stream, and for what is paid once in a while. */
+export interface Mix {
+  readonly loads: number;
+  readonly stores: number;
+  /** Micro-ops on the vector (FMA) units. */
+  readonly arithmetic: number;
+  /** Vectors handled per loop iteration. */
+  readonly unroll: number;
+  /** Independent accumulators of a reduction whose every vector extends a dependence chain by one operation; absent where there is no chain. */
+  readonly accumulators?: number;
+  /** Micro-ops per line beside the body, for example a plane's set-up spread over its lines. */
+  readonly extraMicroOps?: number;
+}
+
+/** Arguments of `OpStream.run` for one step. */
+export interface StepCost {
+  readonly busyCycles: number;
+  readonly fmaCycles: number;
+  readonly instructions: number;
+  readonly loads: number;
+}
+
+/** Vectors that make up one line; below 1 where a vector is longer than a line. */
+export function vectorsPerLine(target: Target): number {
+  return (LINE_BYTES * 8) / target.vectorBits;
+}
+
+/**
+ * Cost of a step that handles one line of every stream: the largest of vector-unit, load-port, store-port and issue time, and of the
+ * dependence chain's latency, per vector, times the vectors of a line.
+ */
+export function stepCost(target: Target, mix: Mix): StepCost {
+  const vectors = vectorsPerLine(target);
+  const microOps =
+    vectors * (mix.loads + mix.stores + mix.arithmetic + LOOP_MICRO_OPS / mix.unroll) + (mix.extraMicroOps ?? 0);
+  const fmaCycles = (vectors * mix.arithmetic) / target.fmaUnits;
+  const chainCycles = mix.accumulators === undefined ? 0 : (vectors * target.fmaLatencyCycles) / mix.accumulators;
+  return {
+    busyCycles: Math.max(
+      fmaCycles,
+      (vectors * mix.loads) / target.loadPorts,
+      (vectors * mix.stores) / target.storePorts,
+      microOps / target.issueWidth,
+      chainCycles,
+    ),
+    fmaCycles,
+    instructions: Math.max(1, Math.round(microOps)),
+    loads: Math.ceil(vectors * mix.loads),
+  };
+}
+
+/** MKL-DNN's unrolling of streaming loops: 4 blocks of 4 registers on 512-bit vectors, none below (jit_uni_batch_normalization, v0.12). */
+export function jitUnroll(target: Target): { readonly registers: number; readonly vectors: number } {
+  return target.vectorBits >= 512 ? { registers: 4, vectors: 16 } : { registers: 1, vectors: 1 };
+}

@@ -1,0 +1,259 @@
+/**
+ * Wires a machine from its spec: cores, private caches, shared level, placement, links and memory, specialised once for the spec so that the loop over
+ * accesses asks nothing about it.
+ *
+ * A chip may be simulated in part: a *share* of its cores with the same share of its last-level cache and of its memory channels, which keeps every ratio that a
+ * data-parallel program feels (see docs/sampling.md). The share `cores = totalCores` is the whole machine.
+ */
+import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
+import { createTagArray } from './cache/tag-array.js';
+import { createSharedLevel, hashLine, type SharedLevel, type SharedLevelCounters } from './coherence/shared-level.js';
+import { createEngine, type Engine } from './core/engine.js';
+import { createMainMemory } from './dram/create.js';
+import type { MainMemory, MemoryStatistics } from './dram/memory.js';
+import { createEventOrder, type EventOrder } from './event-order.js';
+import { createLatencyModel } from './interconnect/latency.js';
+import { createPlacement } from './placement.js';
+import { createStreamer } from './prefetch/streamer.js';
+import type { MachineSpec } from './spec.js';
+
+/** Which part of a machine is simulated. */
+export interface ChipShare {
+  /** Simulated cores. */
+  readonly cores: number;
+  readonly totalCores: number;
+  /** Simulated memory channels. */
+  readonly channels: number;
+  /** Simulated slices of the last-level cache. */
+  readonly slices: number;
+  /** The rate at which a simulated channel runs, relative to the real one: makes bandwidth per core exact where the channels do not divide evenly. */
+  readonly channelRate: number;
+}
+
+/** What the chip must know of the address space it serves. */
+export interface AddressSpace {
+  readonly lines: number;
+  readonly parameterBase: number;
+  readonly parameterEnd: number;
+}
+
+export interface ChipStatistics {
+  readonly memory: MemoryStatistics;
+  readonly shared: SharedLevelCounters;
+  /** Lines that crossed the socket link, towards the requester and away from it. */
+  readonly linkLinesIn: number;
+  readonly linkLinesOut: number;
+}
+
+export interface Chip {
+  readonly engine: Engine;
+  readonly memory: MainMemory;
+  readonly shared: SharedLevel;
+  readonly order: EventOrder;
+  readonly cores: number;
+  readonly channels: number;
+  readonly streams: readonly OpStream[];
+  /**
+   * Says that every thread reads the whole parameter region in what follows, not a part of its own. In a share of a socket, other shares fetch the same
+   * lines; each fetches one in so many for all.
+   */
+  shareParameters(whole: boolean): void;
+  /** Time of a barrier of all threads, ps: a dissemination barrier takes ceil(log2 n) rounds of one line passed between caches (Hensgen, Finkel and Manber 1988). */
+  readonly barrierPs: number;
+  statistics(): ChipStatistics;
+}
+
+/** The share that is the whole machine. */
+export function wholeChip(spec: MachineSpec): ChipShare {
+  const totalCores = spec.sockets * spec.coresPerSocket;
+  return {
+    cores: totalCores,
+    totalCores,
+    channels: spec.sockets * spec.memory.channelsPerSocket,
+    slices: spec.llc === null ? tilesOf(spec) : spec.llc.slicesPerSocket,
+    channelRate: 1,
+  };
+}
+
+/** Tiles of a socket: where slices (or, without an LLC, tag directories) and clusters sit. */
+export function tilesOf(spec: MachineSpec): number {
+  const clusters = spec.coresPerSocket / (spec.l2?.sharedBy ?? 1);
+  return Math.max(clusters, spec.llc?.slicesPerSocket ?? 0);
+}
+
+/** @throws RangeError when the address space does not fit the tags of the smallest cache */
+export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSpace): Chip {
+  const { cores } = share;
+  const isWhole = share.cores === share.totalCores;
+  const sockets = isWhole ? spec.sockets : 1;
+  const coresPerCluster = spec.l2?.sharedBy ?? 1;
+  const clusters = cores / coresPerCluster;
+  const clustersPerSocket = clusters / sockets;
+  const coresPerSocket = cores / sockets;
+  const channelsPerSocket = share.channels / sockets;
+  const periodPs = 1e12 / spec.core.frequencyHz;
+
+  const l1 = createTagArray(cores, setsOf(spec.l1d.capacityBytes, spec.l1d.ways), spec.l1d.ways);
+  const l2 = spec.l2 === null ? null : createTagArray(clusters, setsOf(spec.l2.capacityBytes, spec.l2.ways), spec.l2.ways);
+  const lineLimit = Math.min(l1.lineLimit, l2?.lineLimit ?? Infinity);
+  if (space.lines > lineLimit) {
+    throw new RangeError(
+      `The program needs ${space.lines} lines of memory; the tags of ${spec.name}'s caches reach ${lineLimit} lines (${Math.floor((lineLimit * 64) / 2 ** 30)} GiB).`,
+    );
+  }
+
+  const order = createEventOrder(cores + share.channels);
+  const streams = Array.from({ length: cores }, () => new Stream());
+  const latency = createLatencyModel({
+    interconnect: spec.interconnect,
+    socketLink: spec.socketLink,
+    tilesPerSocket: tilesOf(spec),
+    clustersPerSocket,
+    coresPerCluster,
+  });
+  const memory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
+  const controllerPs = spec.memory.kind === 'dram' ? spec.memory.controllerPs : 0;
+  const mirrored = !isWhole && spec.sockets === 2;
+  const placement = createPlacement({
+    policy: spec.pagePlacement,
+    pageBytes: spec.pageBytes,
+    sockets,
+    lines: space.lines,
+    parameterBase: space.parameterBase,
+    parameterEnd: space.parameterEnd,
+    mirrored,
+  });
+
+  // The socket link, one server per direction; a share of the chip has its share of the link.
+  const linkPsPerLine =
+    spec.socketLink === null ? 0 : Math.round((64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / share.cores));
+  const crossingPs = spec.socketLink?.latencyPs ?? 0;
+  const linkFreePs = new Float64Array(2);
+  let linkLinesIn = 0;
+  let linkLinesOut = 0;
+  const lastEnqueuePs = new Float64Array(share.channels);
+  const { parameterBase, parameterEnd } = space;
+  // Shares of one socket that read the same parameters: each line is fetched by one of them.
+  const fetchers = Math.max(1, Math.round(spec.coresPerSocket / coresPerSocket));
+  let sharesParameters = false;
+  const idleMemoryPs = memory.idleReadPs;
+
+  function enqueue(channel: number, line: number, isWrite: boolean, timePs: number, tag: number): void {
+    const time = Math.max(timePs, lastEnqueuePs[channel] as number);
+    lastEnqueuePs[channel] = time;
+    memory.enqueue(channel, line, isWrite, time, tag);
+    const next = memory.nextPs[channel] as number;
+    if (next !== order.times[cores + channel]) order.update(cores + channel, next);
+  }
+
+  /** Extra time of a line that crosses the link, both ways and the wait for its bandwidth. */
+  function crossLink(direction: number, timePs: number): number {
+    const free = Math.max(linkFreePs[direction] as number, timePs);
+    linkFreePs[direction] = free + linkPsPerLine;
+    if (direction === 0) linkLinesIn++;
+    else linkLinesOut++;
+    return 2 * crossingPs + free - timePs;
+  }
+
+  function channelOf(line: number, home: number): number {
+    const local = memory.channelOf(line);
+    return sockets === 2 ? home * channelsPerSocket + local : local;
+  }
+
+  const llc = spec.llc;
+  // Without an LLC there is a distributed tag directory of 16 ways, with room for half as many lines again as the caches above hold, so that displacement is rare.
+  const privateLines = (spec.l2?.capacityBytes ?? spec.l1d.capacityBytes) / 64;
+  const directoryOnlySets = 2 ** Math.ceil(Math.log2((1.5 * privateLines * clustersPerSocket) / share.slices / 16));
+  const shared: SharedLevel = createSharedLevel(
+    {
+      sockets,
+      clustersPerSocket,
+      slicesPerSocket: share.slices,
+      sets: llc === null ? directoryOnlySets : setsOf(llc.sliceBytes, llc.ways),
+      cacheWays: llc?.ways ?? 0,
+      directoryWays: llc === null ? 16 : llc.inclusion === 'inclusive' ? llc.ways : llc.snoopFilterWays,
+      inclusion: llc?.inclusion ?? 'none',
+      slicePs: llc?.latencyPs ?? spec.interconnect.hopPs,
+      occupancyPs: llc?.occupancyPs ?? 0,
+      snoopPs: Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs),
+    },
+    latency,
+    {
+      invalidate: (cluster, line) => engine.invalidate(cluster, line),
+      downgrade: (cluster, line) => engine.downgrade(cluster, line),
+    },
+    (socket, line, timePs) => {
+      const home = placement.homeOf(line, socket);
+      if (home !== socket) crossLink(1, timePs);
+      enqueue(channelOf(line, home), line, true, timePs, -1);
+    },
+  );
+
+  const engine: Engine = createEngine(
+    {
+      cores,
+      coresPerCluster,
+      core: spec.core,
+      l1LatencyCycles: spec.l1d.latencyCycles,
+      fillBuffers: spec.l1d.mshrs,
+      l2: spec.l2 === null ? null : { latencyCycles: spec.l2.latencyCycles, cyclesPerLine: spec.l2.cyclesPerLine, mshrs: spec.l2.mshrs },
+    },
+    {
+      l1,
+      l2,
+      shared,
+      memory: {
+        read(core, line, timePs, knownPs, tag) {
+          const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
+          const home = placement.homeOf(line, socket);
+          const wayPs = latency.toSlicePs(core, line);
+          let extra = knownPs - timePs + controllerPs + wayPs;
+          if (home !== socket) extra += crossLink(0, timePs);
+          if (sharesParameters && fetchers > 1 && line >= parameterBase && line < parameterEnd && hashLine(line) % fetchers !== 0) {
+            return timePs + extra + idleMemoryPs;
+          }
+          engine.setReturnPs(tag, extra);
+          enqueue(channelOf(line, home), line, false, timePs, tag);
+          return -1;
+        },
+        write(core, line, timePs, tag) {
+          const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
+          const home = placement.homeOf(line, socket);
+          let extra = latency.toSlicePs(core, line) * 2 + controllerPs;
+          if (home !== socket) extra += crossLink(1, timePs);
+          engine.setReturnPs(tag, extra);
+          enqueue(channelOf(line, home), line, true, timePs, tag);
+        },
+      },
+      streamer: spec.prefetch.kind === 'streamer' ? createStreamer(spec.prefetch, cores) : null,
+      order,
+    },
+    streams,
+  );
+
+  const rounds = Math.ceil(Math.log2(share.totalCores));
+  const roundPs =
+    latency.farthestPs(0) * 2 + (spec.llc?.latencyPs ?? spec.interconnect.hopPs) + Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs);
+  // With two sockets one of the rounds crosses the link.
+  const barrierPs = rounds * roundPs + (spec.sockets === 2 ? 2 * crossingPs : 0);
+
+  return {
+    engine,
+    memory,
+    shared,
+    order,
+    cores,
+    channels: share.channels,
+    streams,
+    shareParameters: (whole) => {
+      sharesParameters = whole && !isWhole;
+    },
+    barrierPs,
+    statistics: () => ({ memory: memory.statistics(), shared: { ...shared.counters }, linkLinesIn, linkLinesOut }),
+  };
+}
+
+/** Sets of a cache of 64-byte lines. */
+export function setsOf(capacityBytes: number, ways: number): number {
+  return capacityBytes / 64 / ways;
+}

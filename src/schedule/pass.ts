@@ -1,0 +1,47 @@
+/**
+ * The interface of a rewrite pass. It is public: a user's own pass implements it and goes through the same checks as those shipped.
+ *
+ * A pass is a pure function from a training step to a training step. It may replace, merge, split, move and remove operations and add or
+ * drop feature tensors; it must keep the mathematics, the BN layers, the inputs and the updates. `applyPass` checks the stated
+ * pre-conditions before it, and the stated post-conditions and the legality of the result (see `check.ts`) after it.
+ */
+import type { TrainingStep } from '../training/step.js';
+import type { Violation } from './errors.js';
+
+/** Choices that PAPER.md leaves open ("both are options [A]"). */
+export interface ScheduleOptions {
+  /**
+   * Store Z while CONV_b normalises and clips X, and let CONV_b's backward-weights read it; otherwise backward-weights recomputes Z from
+   * X. Default false: recomputing saves one sweep per edge (2 instead of 3 forward), which is the point of restructuring.
+   */
+  readonly storeZ: boolean;
+  /**
+   * Write dX once, as CONV_a's backward-data computes it, and let CONV_a's backward-weights read it; otherwise both compute dX from dY and
+   * X. The sweeps are the same (7 per edge). Default true: backward-weights visits a gradient element once per block of input channels,
+   * so computing dX anew costs arithmetic at each visit.
+   */
+  readonly materialiseDx: boolean;
+}
+
+export const DEFAULT_SCHEDULE_OPTIONS: ScheduleOptions = { storeZ: false, materialiseDx: true };
+
+/** A checked pre- or post-condition. */
+export interface Condition {
+  /** What holds, as a sentence for people. */
+  readonly sentence: string;
+  /** Where it does not hold; empty where it does. */
+  violations(step: TrainingStep): readonly Violation[];
+}
+
+export interface SchedulePass {
+  /** Kebab-case, unique among passes and named schedules; no `+`, which joins names. */
+  readonly name: string;
+  /** One sentence for `normcore schedule list`. */
+  readonly summary: string;
+  /** Must hold before; a step that does not is refused with the violations. */
+  readonly requires: readonly Condition[];
+  /** Must hold after. */
+  readonly ensures: readonly Condition[];
+  /** Pure. Fuses every site that it can; a site that it cannot fuse stays as it is (the fusion report says why). */
+  apply(step: TrainingStep, options: ScheduleOptions): TrainingStep;
+}

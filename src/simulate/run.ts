@@ -1,0 +1,167 @@
+/**
+ * One run: a program on a machine (or on a share of it). A pure, deterministic function of its arguments.
+ */
+import type { Kernel, KernelPhase, OperationType, Phase, Program } from '../kernel/kernel.js';
+import type { OpStream } from '../kernel/op-stream.js';
+import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
+import { CORE_COUNTERS } from '../machine/core/engine.js';
+import type { MachineSpec } from '../machine/spec.js';
+import { CATEGORY_COUNT } from '../statistics/time-loss.js';
+
+/** What one kernel took, on the simulated cores. */
+export interface KernelResult {
+  readonly name: string;
+  readonly type: OperationType;
+  readonly phase: Phase;
+  readonly shape: string;
+  readonly timePs: number;
+  readonly flops: number;
+  /** Lines on the data buses of the simulated channels while the kernel ran. */
+  readonly dramReadLines: number;
+  readonly dramWrittenLines: number;
+  /** Picoseconds by category, summed over the simulated cores: adds up to cores x timePs. */
+  readonly lossPs: readonly number[];
+  /** Core counters (see CoreCounter), summed over the simulated cores. */
+  readonly counters: readonly number[];
+  readonly sharedHits: number;
+  readonly sharedMisses: number;
+}
+
+export interface RunResult {
+  readonly kernels: readonly KernelResult[];
+  readonly timePs: number;
+  /** Cores that were simulated. */
+  readonly cores: number;
+  readonly statistics: ChipStatistics;
+  /** Lines written to memory after the last kernel, by a flush that was asked for. */
+  readonly flushedLines: number;
+}
+
+export interface RunOptions {
+  /** Write everything dirty to memory at the end and count it to the last kernel. */
+  readonly flush?: boolean;
+  /** Called after each kernel with the simulated kernels so far. */
+  readonly onKernel?: (done: number, kernel: Kernel) => void;
+}
+
+/** A defect of the simulator itself: the accounts do not add up, or nothing can move any more. */
+export class SimulatorBug extends Error {
+  override readonly name = 'SimulatorBug';
+}
+
+/** Runs one phase: every core walks its tiles, then the barrier. @returns when the barrier opens */
+function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
+  const { engine, memory, order, cores } = chip;
+  const tiles = new Int32Array(cores);
+  const counts = Int32Array.from({ length: cores }, (_, core) => phase.tileCount(core));
+  engine.begin(startPs, (core: number, out: OpStream) => {
+    const tile = tiles[core] as number;
+    if (tile >= (counts[core] as number)) return false;
+    tiles[core] = tile + 1;
+    phase.emit(core, tile, out);
+    return true;
+  });
+  let running = cores;
+  const times = order.times;
+  while (running > 0) {
+    const next = order.winner();
+    if (times[next] === Infinity) {
+      const waits = Array.from({ length: cores }, (_, core) => engine.describeWait(core));
+      throw new SimulatorBug(`Nothing can move in phase ${phase.name}:\n${waits.join('\n')}`);
+    }
+    if (next < cores) {
+      if (engine.advance(next, order.horizon(next))) running--;
+    } else {
+      const channel = next - cores;
+      const tag = memory.step(channel);
+      order.update(next, memory.nextPs[channel] as number);
+      if (tag >= 0) engine.answer(tag, memory.answerPs[0] as number, memory.unloadedPs[0] as number);
+    }
+  }
+  const openPs = engine.lastArrivalPs() + chip.barrierPs;
+  engine.release(openPs);
+  return openPs;
+}
+
+/** Lets the memory channels finish what was handed to them. */
+function drainMemory(chip: Chip): void {
+  const { engine, memory, order, cores } = chip;
+  for (;;) {
+    const next = order.winner();
+    if (next < cores || order.times[next] === Infinity || !memory.busy(next - cores)) return;
+    const tag = memory.step(next - cores);
+    order.update(next, memory.nextPs[next - cores] as number);
+    if (tag >= 0) engine.answer(tag, memory.answerPs[0] as number, memory.unloadedPs[0] as number);
+  }
+}
+
+function sumBy(values: Float64Array, stride: number): number[] {
+  const sums = new Array<number>(stride).fill(0);
+  for (let at = 0; at < values.length; at++) sums[at % stride] = (sums[at % stride] as number) + (values[at] as number);
+  return sums;
+}
+
+function difference(after: readonly number[], before: readonly number[]): number[] {
+  return after.map((value, index) => value - (before[index] as number));
+}
+
+/**
+ * Runs the kernels of a program in order; cache contents carry over from one to the next.
+ * @throws SimulatorBug when the time-loss accounts do not add up or the machine is stuck
+ */
+export function runProgram(spec: MachineSpec, share: ChipShare, program: Program, options: RunOptions = {}): RunResult {
+  const chip = createChip(spec, share, program);
+  const { engine } = chip;
+  const kernels: KernelResult[] = [];
+  let timePs = 0;
+  let loss = sumBy(engine.accounts, CATEGORY_COUNT);
+  let counters = sumBy(engine.counters, CORE_COUNTERS);
+  let before = chip.statistics();
+  program.kernels.forEach((kernel, index) => {
+    const startPs = timePs;
+    for (const stream of chip.streams) stream.flops = 0;
+    chip.shareParameters(kernel.parameters === 'whole');
+    for (const phase of kernel.phases) timePs = runPhase(chip, phase, timePs);
+    const nextLoss = sumBy(engine.accounts, CATEGORY_COUNT);
+    const nextCounters = sumBy(engine.counters, CORE_COUNTERS);
+    const after = chip.statistics();
+    const lossPs = difference(nextLoss, loss);
+    const accounted = lossPs.reduce((sum, ps) => sum + ps, 0);
+    if (accounted !== (timePs - startPs) * chip.cores) {
+      throw new SimulatorBug(
+        `The time-loss account of ${kernel.name} adds up to ${accounted} ps over ${chip.cores} cores that ran ${timePs - startPs} ps each.`,
+      );
+    }
+    kernels.push({
+      name: kernel.name,
+      type: kernel.type,
+      phase: kernel.phase,
+      shape: kernel.shape,
+      timePs: timePs - startPs,
+      flops: chip.streams.reduce((sum, stream) => sum + stream.flops, 0),
+      dramReadLines: after.memory.readLines - before.memory.readLines,
+      dramWrittenLines: after.memory.writtenLines - before.memory.writtenLines,
+      lossPs,
+      counters: difference(nextCounters, counters),
+      sharedHits: after.shared.hits - before.shared.hits,
+      sharedMisses: after.shared.misses - before.shared.misses,
+    });
+    loss = nextLoss;
+    counters = nextCounters;
+    before = after;
+    options.onKernel?.(index + 1, kernel);
+  });
+  if (options.flush === true) {
+    engine.flush(timePs);
+    chip.shared.flush(timePs);
+  }
+  drainMemory(chip);
+  const statistics = chip.statistics();
+  return {
+    kernels,
+    timePs,
+    cores: chip.cores,
+    statistics,
+    flushedLines: statistics.memory.writtenLines - before.memory.writtenLines,
+  };
+}
