@@ -23,7 +23,11 @@ export interface FeatureTraffic {
 }
 
 /** Feature maps and gradients of them that an operation sweeps, and how often each. */
-export function featureSweeps(operation: Operation, step: TrainingStep, options: AccessOptions): TensorAccess[] {
+export function featureSweeps(
+  operation: Operation,
+  step: TrainingStep,
+  options: AccessOptions,
+): TensorAccess[] {
   return tensorAccesses(operation, step, options).filter(({ tensor }) => {
     const role = step.tensors.get(tensor)?.role;
     return role !== undefined && FEATURE_ROLES.has(role);

@@ -45,20 +45,33 @@ export function parseDocument(text: string, file: string): ConfigDocument {
 
   const binary = /[\0\ufffd]/.exec(text);
   if (binary !== null) {
-    throw new ConfigurationError([{ file, line: 0, column: 0, path: '', message: 'is not a text file (UTF-8 YAML is expected)' }]);
+    throw new ConfigurationError([
+      { file, line: 0, column: 0, path: '', message: 'is not a text file (UTF-8 YAML is expected)' },
+    ]);
   }
-  const documents = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, version: '1.2' });
+  const documents = parseAllDocuments(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    uniqueKeys: false,
+    version: '1.2',
+  });
   const document = 'empty' in documents ? undefined : documents[0];
   if (document === undefined || document.contents === null) {
     throw new ConfigurationError([{ file, line: 0, column: 0, path: '', message: 'is empty' }]);
   }
   const second = 'empty' in documents ? undefined : documents[1];
-  if (second !== undefined) report(place(second.range[0]), [], 'a second document begins here; one per file is expected');
+  if (second !== undefined)
+    report(place(second.range[0]), [], 'a second document begins here; one per file is expected');
   for (const error of [...document.errors, ...document.warnings]) {
     report(place(error.pos[0]), [], `YAML: ${firstLine(error.message)}`);
   }
   if (!isMap(document.contents)) {
-    if (problems.length === 0) report(place(document.contents.range[0]), [], 'a mapping of keys to values is expected at the top of the file');
+    if (problems.length === 0)
+      report(
+        place(document.contents.range[0]),
+        [],
+        'a mapping of keys to values is expected at the top of the file',
+      );
     throw new ConfigurationError(problems);
   }
 
@@ -97,7 +110,10 @@ export function parseDocument(text: string, file: string): ConfigDocument {
         const itemNode = item as Node;
         return walk(itemNode, [...path, index], itemNode?.range ? place(itemNode.range[0]) : value);
       });
-      return [items.map(([data]) => data), { value, key, children: new Map(items.map(([, places], index) => [index, places])) }];
+      return [
+        items.map(([data]) => data),
+        { value, key, children: new Map(items.map(([, places], index) => [index, places])) },
+      ];
     }
     return [isScalar(target) ? target.value : null, { value, key, children: new Map() }];
   };
@@ -118,7 +134,12 @@ export function placeOf(document: ConfigDocument, path: Path, of: 'value' | 'key
 }
 
 /** A problem at a path of a document. */
-export function problemAt(document: ConfigDocument, path: Path, message: string, of: 'value' | 'key' = 'value'): Problem {
+export function problemAt(
+  document: ConfigDocument,
+  path: Path,
+  message: string,
+  of: 'value' | 'key' = 'value',
+): Problem {
   return { ...placeOf(document, path, of), path: renderPath(path), message };
 }
 
@@ -132,7 +153,12 @@ export function mergeDocuments(base: ConfigDocument, over: ConfigDocument): Conf
   return { file: over.file, data: data as Record<string, unknown>, places };
 }
 
-function mergeValues(base: unknown, basePlaces: PlaceTree, over: unknown, overPlaces: PlaceTree): [unknown, PlaceTree] {
+function mergeValues(
+  base: unknown,
+  basePlaces: PlaceTree,
+  over: unknown,
+  overPlaces: PlaceTree,
+): [unknown, PlaceTree] {
   if (!isMapping(base) || !isMapping(over)) return [over, overPlaces];
   if ('kind' in over && over.kind !== base.kind) return [over, overPlaces];
   const data: Record<string, unknown> = { ...base };
@@ -141,7 +167,8 @@ function mergeValues(base: unknown, basePlaces: PlaceTree, over: unknown, overPl
     const below = basePlaces.children.get(key);
     const above = overPlaces.children.get(key);
     if (above === undefined) continue;
-    const [value, places] = below === undefined ? [over[key], above] : mergeValues(base[key], below, over[key], above);
+    const [value, places] =
+      below === undefined ? [over[key], above] : mergeValues(base[key], below, over[key], above);
     put(data, key, value);
     children.set(key, places);
   }

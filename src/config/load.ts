@@ -3,7 +3,13 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DramPartSpec, MachineSpec } from '../machine/spec.js';
-import { type ConfigKind, type ConfigSource, readDramPart, readMachine, type SourceResult } from './machine.js';
+import {
+  type ConfigKind,
+  type ConfigSource,
+  readDramPart,
+  readMachine,
+  type SourceResult,
+} from './machine.js';
 import { ConfigurationError, notFound } from './problem.js';
 import { didYouMean } from './suggest.js';
 
@@ -43,7 +49,10 @@ export const fileSource: ConfigSource = {
     const { folder, noun } = FOLDERS[kind];
     const names = listNames(kind);
     if (!names.includes(reference)) {
-      const list = names.length === 0 ? `There is none in ${folder}.` : `There are: ${names.join(', ')}; or give the path of a YAML file.`;
+      const list =
+        names.length === 0
+          ? `There is none in ${folder}.`
+          : `There are: ${names.join(', ')}; or give the path of a YAML file.`;
       return { problem: `there is no ${noun} "${reference}".${didYouMean(reference, names)} ${list}` };
     }
     return readText(join(PACKAGE_ROOT, folder, `${reference}.yaml`));
@@ -81,12 +90,16 @@ function readText(path: string): SourceResult {
   try {
     const status = statSync(path);
     if (status.isDirectory()) return { problem: `${file} cannot be read: it is a directory` };
-    if (!status.isFile() && !status.isFIFO()) return { problem: `${file} cannot be read: it is not a regular file` };
-    if (status.size > MAX_BYTES) return { problem: `${file} cannot be read: ${status.size} bytes are too many for a configuration` };
+    if (!status.isFile() && !status.isFIFO())
+      return { problem: `${file} cannot be read: it is not a regular file` };
+    if (status.size > MAX_BYTES)
+      return { problem: `${file} cannot be read: ${status.size} bytes are too many for a configuration` };
     return { file, text: readFileSync(path, 'utf8') };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    return { problem: `${file} cannot be read: ${REASONS[code] ?? code}${code === 'ENOENT' ? neighbours(path) : ''}` };
+    return {
+      problem: `${file} cannot be read: ${REASONS[code] ?? code}${code === 'ENOENT' ? neighbours(path) : ''}`,
+    };
   }
 }
 

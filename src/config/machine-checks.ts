@@ -3,7 +3,7 @@
  *
  * A check sees only settings that are all right in themselves (`undefined` otherwise), so that one mistake does not raise a second complaint.
  */
-import { type DramPartConfig, type MachineConfig, MAX_CORES } from './machine-schema.js';
+import { type DramPartConfig, MAX_CORES, type MachineConfig } from './machine-schema.js';
 import { formatQuantity } from './units.js';
 import type { Partially, Report } from './validate.js';
 
@@ -29,11 +29,19 @@ export function checkMachine(machine: Machine, report: Report): void {
 function checkCores({ sockets, coresPerSocket }: Machine, report: Report): void {
   if (sockets !== undefined && coresPerSocket !== undefined && sockets * coresPerSocket > MAX_CORES) {
     const total = sockets * coresPerSocket;
-    report(['coresPerSocket'], `${sockets} sockets of ${coresPerSocket} cores are ${total} cores; at most ${MAX_CORES} are modelled`);
+    report(
+      ['coresPerSocket'],
+      `${sockets} sockets of ${coresPerSocket} cores are ${total} cores; at most ${MAX_CORES} are modelled`,
+    );
   }
 }
 
-function checkSets(capacity: number | undefined, ways: number | undefined, path: string[], report: Report): void {
+function checkSets(
+  capacity: number | undefined,
+  ways: number | undefined,
+  path: string[],
+  report: Report,
+): void {
   if (capacity === undefined || ways === undefined) return;
   const sets = capacity / (ways * LINE_BYTES);
   if (isPowerOfTwo(sets)) return;
@@ -53,13 +61,22 @@ function checkPrivateLevels({ l1d, l2, coresPerSocket }: Machine, report: Report
   const sharers = l2?.sharedBy;
   if (sharers !== undefined && coresPerSocket !== undefined) {
     if (sharers > coresPerSocket) {
-      report(['l2', 'sharedBy'], `${sharers} cores cannot share an L2 where a socket has ${coresPerSocket} cores`);
+      report(
+        ['l2', 'sharedBy'],
+        `${sharers} cores cannot share an L2 where a socket has ${coresPerSocket} cores`,
+      );
     } else if (coresPerSocket % sharers !== 0) {
-      report(['l2', 'sharedBy'], `${coresPerSocket} cores cannot be divided into groups of ${sharers} that share an L2 each`);
+      report(
+        ['l2', 'sharedBy'],
+        `${coresPerSocket} cores cannot be divided into groups of ${sharers} that share an L2 each`,
+      );
     }
   }
   if (l1d?.latency !== undefined && l2?.latency !== undefined && l2.latency <= l1d.latency) {
-    report(['l2', 'latency'], `an L2 hit after ${l2.latency} cycles is not later than the L1D's ${l1d.latency}, which is looked up first`);
+    report(
+      ['l2', 'latency'],
+      `an L2 hit after ${l2.latency} cycles is not later than the L1D's ${l1d.latency}, which is looked up first`,
+    );
   }
 }
 
@@ -72,11 +89,25 @@ function checkLastLevel({ l1d, l2, llc, coresPerSocket }: Machine, report: Repor
     );
   }
   if (llc.inclusion === 'inclusive' && llc.snoopFilterWays !== undefined && llc.snoopFilterWays !== 0) {
-    report(['llc', 'snoopFilterWays'], 'the tags of an inclusive level are the directory; it has no snoop filter. Allowed: 0');
+    report(
+      ['llc', 'snoopFilterWays'],
+      'the tags of an inclusive level are the directory; it has no snoop filter. Allowed: 0',
+    );
   }
-  if (llc.inclusion !== 'inclusive' || coresPerSocket === undefined || llc.sliceCapacity === undefined || llc.slicesPerSocket === undefined) return;
+  if (
+    llc.inclusion !== 'inclusive' ||
+    coresPerSocket === undefined ||
+    llc.sliceCapacity === undefined ||
+    llc.slicesPerSocket === undefined
+  )
+    return;
   const l1Bytes = l1d?.capacity;
-  const l2Bytes = l2 === null ? 0 : l2?.capacity !== undefined && l2.sharedBy !== undefined ? l2.capacity / l2.sharedBy : undefined;
+  const l2Bytes =
+    l2 === null
+      ? 0
+      : l2?.capacity !== undefined && l2.sharedBy !== undefined
+        ? l2.capacity / l2.sharedBy
+        : undefined;
   if (l1Bytes === undefined || l2Bytes === undefined) return;
   const above = coresPerSocket * (l1Bytes + l2Bytes);
   const own = llc.sliceCapacity * llc.slicesPerSocket;
@@ -89,7 +120,8 @@ function checkLastLevel({ l1d, l2, llc, coresPerSocket }: Machine, report: Repor
 }
 
 function checkInterconnect({ interconnect, coresPerSocket, l2, llc }: Machine, report: Report): void {
-  if (interconnect?.kind !== 'mesh' || interconnect.columns === undefined || interconnect.rows === undefined) return;
+  if (interconnect?.kind !== 'mesh' || interconnect.columns === undefined || interconnect.rows === undefined)
+    return;
   const slices = llc === null ? 0 : llc?.slicesPerSocket;
   const sharers = l2 === null ? 1 : l2?.sharedBy;
   if (coresPerSocket === undefined || slices === undefined || sharers === undefined) return;
@@ -123,7 +155,10 @@ function checkController({ memory }: Machine, report: Report): void {
   if (memory?.kind !== 'dram') return;
   const { controller, interleave } = memory;
   if (interleave !== undefined && interleave % LINE_BYTES !== 0) {
-    report(['memory', 'interleave'], `${formatQuantity(interleave, 'bytes')} is not a multiple of the 64-byte line`);
+    report(
+      ['memory', 'interleave'],
+      `${formatQuantity(interleave, 'bytes')} is not a multiple of the 64-byte line`,
+    );
   }
   const low = controller?.writeLowWatermark;
   const high = controller?.writeHighWatermark;
@@ -158,7 +193,11 @@ export function checkPart(part: Part, report: Report): void {
 }
 
 /** Timings of which the second cannot be shorter than the first. */
-const ORDERED: readonly (readonly [keyof DramPartConfig['timings'], keyof DramPartConfig['timings'], string])[] = [
+const ORDERED: readonly (readonly [
+  keyof DramPartConfig['timings'],
+  keyof DramPartConfig['timings'],
+  string,
+])[] = [
   ['nCCDS', 'nCCDL', 'one bank group cannot be faster than two'],
   ['nRRDS', 'nRRDL', 'one bank group cannot be faster than two'],
   ['nWTRS', 'nWTRL', 'one bank group cannot be faster than two'],
@@ -168,13 +207,21 @@ const ORDERED: readonly (readonly [keyof DramPartConfig['timings'], keyof DramPa
 ];
 
 /** Checks the settings of a machine's memory that depend on its part. */
-export function checkMapping(mapping: string, part: Pick<DramPartConfig, FieldCount>, ranks: number, report: Report): void {
+export function checkMapping(
+  mapping: string,
+  part: Pick<DramPartConfig, FieldCount>,
+  ranks: number,
+  report: Report,
+): void {
   const path = ['memory', 'controller', 'mapping'];
   const given = new Map<string, number>();
   for (const element of mapping.trim().split(/\s+/)) {
     const match = /^(column|bank-group|bank|rank|row):(\d+)(?:\^row(?:\+\d+)?)?$/.exec(element);
     if (match === null) {
-      report(path, `"${element}" is not a mapping element. Allowed: column, bank-group, bank, rank or row, then ":" and its bits, then "^row" to hash it`);
+      report(
+        path,
+        `"${element}" is not a mapping element. Allowed: column, bank-group, bank, rank or row, then ":" and its bits, then "^row" to hash it`,
+      );
       return;
     }
     const field = match[1] as string;
@@ -199,7 +246,13 @@ export function fieldBits(part: Pick<DramPartConfig, FieldCount>, ranks: number)
   ];
 }
 
-function checkPower(value: number | undefined, path: string[], reason: string, report: Report, dimension?: 'bytes'): void {
+function checkPower(
+  value: number | undefined,
+  path: string[],
+  reason: string,
+  report: Report,
+  dimension?: 'bytes',
+): void {
   if (value === undefined || isPowerOfTwo(value)) return;
   const shown = dimension === undefined ? String(value) : formatQuantity(value, dimension);
   report(path, `${shown} is not a power of two; ${reason}`);

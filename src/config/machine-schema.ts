@@ -2,7 +2,8 @@
  * The settings of a machine file and of a DRAM part file: names, units, ranges, defaults and sentences, declared here and nowhere else.
  * What they become is `MachineSpec` and `DramPartSpec` of `machine/spec.ts` (see `machine.ts`); what cannot go together is in `machine-checks.ts`.
  */
-import { choice, count, flag, quantity, ratio, section, text, z } from './schema.js';
+import { z } from 'zod';
+import { choice, count, flag, quantity, ratio, section, text, toJsonSchema } from './schema.js';
 
 /** Most cores of a machine: sharer masks are four 32-bit words. */
 export const MAX_CORES = 128;
@@ -13,17 +14,33 @@ const replacement = choice(['lru'], 'Which line of a full set gives way.').defau
 
 const core = section(
   {
-    frequency: quantity('frequency', { min: '1 MHz', max: '20 GHz' }, 'Clock of the cores and their private caches.'),
+    frequency: quantity(
+      'frequency',
+      { min: '1 MHz', max: '20 GHz' },
+      'Clock of the cores and their private caches.',
+    ),
     issueWidth: count(1, 64, 'Fused micro-ops dispatched per cycle.'),
-    window: count(1, 4096, 'Reorder-buffer entries: how far ahead of the oldest unfinished instruction the core can look.'),
+    window: count(
+      1,
+      4096,
+      'Reorder-buffer entries: how far ahead of the oldest unfinished instruction the core can look.',
+    ),
     loadQueue: count(1, 4096, 'Loads in flight at most.'),
     storeQueue: count(1, 4096, 'Stores in flight at most.'),
-    vectorBits: z
-      .union([z.literal(128), z.literal(256), z.literal(512)], { error: 'the vector width must be one of the modelled ones. Allowed: 128, 256, 512' })
-      .meta({ description: 'Width of a vector register; 512 bits are a 64-byte line of 16 single-precision numbers.' }),
-    vectorRegisters: count(8, 4096, 'Architectural vector registers: they bound the register blocking of convolutions.'),
+    vectorBits: z.literal([128, 256, 512]).meta({
+      description: 'Width of a vector register; 512 bits are a 64-byte line of 16 single-precision numbers.',
+    }),
+    vectorRegisters: count(
+      8,
+      4096,
+      'Architectural vector registers: they bound the register blocking of convolutions.',
+    ),
     fmaUnits: count(1, 64, 'Fused multiply-add pipelines, each taking one vector per cycle.'),
-    fmaLatency: quantity('cycles', { min: '1 cycle', max: '100 cycles' }, 'From operands to result of a fused multiply-add.'),
+    fmaLatency: quantity(
+      'cycles',
+      { min: '1 cycle', max: '100 cycles' },
+      'From operands to result of a fused multiply-add.',
+    ),
     loadPorts: count(1, 64, 'Vector loads per cycle.'),
     storePorts: count(1, 64, 'Vector stores per cycle.'),
   },
@@ -33,12 +50,24 @@ const core = section(
 function cache(level: string, missSentence: string) {
   return section(
     {
-      capacity: quantity('bytes', { min: '64 B', max: '1 GiB' }, `Capacity of one ${level}. capacity / (ways x 64 B) must be a power of two.`),
+      capacity: quantity(
+        'bytes',
+        { min: '64 B', max: '1 GiB' },
+        `Capacity of one ${level}. capacity / (ways x 64 B) must be a power of two.`,
+      ),
       ways: count(1, 64, 'Associativity.'),
       replacement,
-      latency: quantity('cycles', { min: '1 cycle', max: '2000 cycles' }, `Load-to-use latency of a hit in the ${level}, in core cycles.`),
+      latency: quantity(
+        'cycles',
+        { min: '1 cycle', max: '2000 cycles' },
+        `Load-to-use latency of a hit in the ${level}, in core cycles.`,
+      ),
       mshrs: count(1, 4096, missSentence),
-      cyclesPerLine: ratio(1 / 64, 64, `Core cycles that the ${level} needs to hand one line upwards: 1 is 64 B per cycle.`),
+      cyclesPerLine: ratio(
+        1 / 64,
+        64,
+        `Core cycles that the ${level} needs to hand one line upwards: 1 is 64 B per cycle.`,
+      ),
       sharedBy: count(1, MAX_CORES, 'Cores that share one instance; 1 is private.').default(1),
     },
     `The ${level}.`,
@@ -47,12 +76,24 @@ function cache(level: string, missSentence: string) {
 
 const llc = section(
   {
-    sliceCapacity: quantity('bytes', { min: '64 B', max: '1 GiB' }, 'Capacity of one slice. sliceCapacity / (ways x 64 B) must be a power of two.'),
+    sliceCapacity: quantity(
+      'bytes',
+      { min: '64 B', max: '1 GiB' },
+      'Capacity of one slice. sliceCapacity / (ways x 64 B) must be a power of two.',
+    ),
     slicesPerSocket: count(1, MAX_CORES, 'Slices of a socket; lines are spread over them by a hash.'),
     ways: count(1, 64, 'Associativity of a slice.'),
     replacement,
-    latency: quantity('time', { min: '0 ps', max: '10 us' }, 'Latency of a slice itself, without the way there and back.'),
-    occupancy: quantity('time', { min: '0 ps', max: '1 us' }, 'Time for which one request keeps a slice busy: 64 B / occupancy is its bandwidth.'),
+    latency: quantity(
+      'time',
+      { min: '0 ps', max: '10 us' },
+      'Latency of a slice itself, without the way there and back.',
+    ),
+    occupancy: quantity(
+      'time',
+      { min: '0 ps', max: '1 us' },
+      'Time for which one request keeps a slice busy: 64 B / occupancy is its bandwidth.',
+    ),
     inclusion: choice(
       ['victim', 'inclusive'],
       'victim: non-inclusive, filled by what the level above evicts, with a snoop filter. inclusive: filled by misses, holds every line above it.',
@@ -75,7 +116,11 @@ const prefetch = z
         streams: count(1, 1024, 'Streams tracked by one core.'),
         degree: count(1, 64, 'Lines requested per trigger at most.'),
         distance: count(1, 1024, 'How far ahead of the newest demand line it may run, in lines.'),
-        page: quantity('bytes', { min: '128 B', max: '1 GiB' }, 'A stream never crosses a page of this size. A power of two.').prefault('4 KiB'),
+        page: quantity(
+          'bytes',
+          { min: '128 B', max: '1 GiB' },
+          'A stream never crosses a page of this size. A power of two.',
+        ).prefault('4 KiB'),
       },
       'A streamer beside the L2 (beside the L1D where there is no L2).',
     ),
@@ -96,14 +141,24 @@ const interconnect = z
       },
       'Tiles in columns and rows, routed first along the one, then along the other.',
     ),
-    section({ kind: z.literal('ring'), hop: hop('Latency of one hop, one way.') }, 'Tiles on a bidirectional ring.'),
-    section({ kind: z.literal('crossbar'), hop: hop('Latency of a crossing, one way.') }, 'Every tile as near to every other.'),
+    section(
+      { kind: z.literal('ring'), hop: hop('Latency of one hop, one way.') },
+      'Tiles on a bidirectional ring.',
+    ),
+    section(
+      { kind: z.literal('crossbar'), hop: hop('Latency of a crossing, one way.') },
+      'Every tile as near to every other.',
+    ),
   ])
   .meta({ description: 'What joins the cores, the slices and the memory controllers of a socket.' });
 
 const socketLink = section(
   {
-    latency: quantity('time', { min: '0 ps', max: '100 us' }, 'Added one-way latency of crossing to the other socket.'),
+    latency: quantity(
+      'time',
+      { min: '0 ps', max: '100 us' },
+      'Added one-way latency of crossing to the other socket.',
+    ),
     bandwidth: quantity('bandwidth', { min: '1 MB/s', whole: false }, 'Per direction.'),
   },
   'What joins two sockets; required for two, absent for one.',
@@ -114,9 +169,20 @@ const controller = section(
     readQueue: count(1, 1024, 'Read requests that a channel can choose from.').default(32),
     writeQueue: count(1, 1024, 'Write requests that a channel can hold back.').default(32),
     writeHighWatermark: ratio(0, 1, 'Share of the write queue at which a write drain starts.').default(0.8),
-    writeLowWatermark: ratio(0, 1, 'Share of the write queue at which a write drain stops; below the high one.').default(0.2),
-    rowPolicy: choice(['open', 'closed', 'capped'], 'When a row is closed: on demand, after each access, or after `rowHitCap` accesses.').default('open'),
-    rowHitCap: count(1, 65536, 'Accesses served from an open row before it is closed, with the capped policy.').default(16),
+    writeLowWatermark: ratio(
+      0,
+      1,
+      'Share of the write queue at which a write drain stops; below the high one.',
+    ).default(0.2),
+    rowPolicy: choice(
+      ['open', 'closed', 'capped'],
+      'When a row is closed: on demand, after each access, or after `rowHitCap` accesses.',
+    ).default('open'),
+    rowHitCap: count(
+      1,
+      65536,
+      'Accesses served from an open row before it is closed, with the capped policy.',
+    ).default(16),
     refresh: flag('Whether the rows are refreshed; switching it off serves comparisons only.').default(true),
     mapping: text(
       'Address bits from the lowest line-address bit up, for example `bank-group:2^row column:7 bank:2^row+2 rank:1 row:16`, where `^row+k` hashes with ' +
@@ -157,7 +223,11 @@ const memory = z
     section(
       {
         kind: z.literal('ideal'),
-        latency: quantity('time', { min: '0 ps', max: '1 ms' }, 'Latency of an access from the last level on.'),
+        latency: quantity(
+          'time',
+          { min: '0 ps', max: '1 ms' },
+          'Latency of an access from the last level on.',
+        ),
         bandwidth: quantity('bandwidth', { min: '1 MB/s', whole: false }, 'Per socket; infinite is legal.'),
         channelsPerSocket: count(1, 64, 'Channels that share the bandwidth evenly.').default(1),
       },
@@ -171,6 +241,9 @@ export const machineSchema = section(
   {
     name: text('Name, as the file is called.'),
     description: text('One line for lists.'),
+    extends: text(
+      'Name or path of a machine that this one is laid over: settings given here replace its own, one by one.',
+    ).optional(),
     sockets: count(1, MAX_SOCKETS, 'Sockets, each with its own last level and memory.').default(1),
     coresPerSocket: count(1, MAX_CORES, `Cores of one socket; ${MAX_CORES} in the whole machine at most.`),
     core,
@@ -185,7 +258,11 @@ export const machineSchema = section(
       ['first-touch', 'interleave', 'first-socket'],
       "Which socket's memory a page lives in: that of the core that touches it first, alternating, or the first.",
     ).default('first-touch'),
-    pageSize: quantity('bytes', { min: '64 B', max: '1 GiB' }, 'Grain of the page placement. A power of two.').prefault('4 KiB'),
+    pageSize: quantity(
+      'bytes',
+      { min: '64 B', max: '1 GiB' },
+      'Grain of the page placement. A power of two.',
+    ).prefault('4 KiB'),
   },
   'A machine.',
 );
@@ -200,13 +277,21 @@ export const dramPartSchema = section(
     name: text('Name, as the file is called.'),
     description: text('One line for lists.'),
     source: text('Where the timings come from.'),
-    clockPeriod: quantity('time', { min: '1 ps', max: '100 ns', whole: false }, 'Period of the clock that the timings count.'),
+    clockPeriod: quantity(
+      'time',
+      { min: '1 ps', max: '100 ns', whole: false },
+      'Period of the clock that the timings count.',
+    ),
     channelBits: count(8, 1024, 'Data bits of one channel.'),
     ranks: count(1, 16, 'Ranks of a channel.'),
     bankGroups: count(1, 64, 'Bank groups of a rank. A power of two.'),
     banksPerGroup: count(1, 64, 'Banks of a bank group. A power of two.'),
     rows: count(1, 2 ** 24, 'Rows of a bank. A power of two.'),
-    rowBytes: quantity('bytes', { min: '64 B', max: '1 MiB' }, 'Bytes of one open row of a channel and rank. A power of two.'),
+    rowBytes: quantity(
+      'bytes',
+      { min: '64 B', max: '1 MiB' },
+      'Bytes of one open row of a channel and rank. A power of two.',
+    ),
     timings: section(
       {
         nBL: count(1, 1024, 'Data burst of one 64-byte line.'),
@@ -236,3 +321,21 @@ export const dramPartSchema = section(
 );
 /** A DRAM part file's data with quantities in base units. */
 export type DramPartConfig = z.output<typeof dramPartSchema>;
+
+/**
+ * JSON Schema of machine files: a file that extends another may leave anything out, every other file must be complete.
+ */
+export function machineJsonSchema(title: string): Record<string, unknown> {
+  const { $schema, title: _title, ...whole } = toJsonSchema(machineSchema, title);
+  return { $schema, title, anyOf: [whole, { ...(withoutRequired(whole) as object), required: ['extends'] }] };
+}
+
+/** Nothing required; where variants were told apart by a required `kind`, more than one may now fit. */
+function withoutRequired(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutRequired);
+  if (typeof node !== 'object' || node === null) return node;
+  const entries = Object.entries(node).filter(([key, value]) => key !== 'required' || !Array.isArray(value));
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key === 'oneOf' ? 'anyOf' : key, withoutRequired(value)]),
+  );
+}

@@ -1,5 +1,11 @@
 /** Machine and DRAM part files to specifications: `extends`, parts by name, defaults, checks. Pure: where texts come from is the caller's business. */
-import type { DramPartSpec, InterconnectSpec, MachineSpec, MemorySpec, PrefetchSpec } from '../machine/spec.js';
+import type {
+  DramPartSpec,
+  InterconnectSpec,
+  MachineSpec,
+  MemorySpec,
+  PrefetchSpec,
+} from '../machine/spec.js';
 import { type ConfigDocument, mergeDocuments, parseDocument, placeOf, problemAt } from './document.js';
 import { checkMachine, checkMapping, checkPart, fieldBits } from './machine-checks.js';
 import { type DramPartConfig, dramPartSchema, type MachineConfig, machineSchema } from './machine-schema.js';
@@ -46,12 +52,16 @@ function extend(document: ConfigDocument, source: ConfigSource, chain: readonly 
   if (base === undefined) return document;
   const own = without(document, 'extends');
   if (typeof base !== 'string' || base === '') {
-    throw new ConfigurationError([problemAt(document, ['extends'], 'the name or the path of a machine is expected')]);
+    throw new ConfigurationError([
+      problemAt(document, ['extends'], 'the name or the path of a machine is expected'),
+    ]);
   }
   const found = source.find('machine', base, document.file);
   if ('problem' in found) throw new ConfigurationError([problemAt(document, ['extends'], found.problem)]);
   if (chain.includes(found.file)) {
-    throw new ConfigurationError([problemAt(document, ['extends'], `extends itself: ${[...chain, found.file].join(' -> ')}`)]);
+    throw new ConfigurationError([
+      problemAt(document, ['extends'], `extends itself: ${[...chain, found.file].join(' -> ')}`),
+    ]);
   }
   return mergeDocuments(extend(parseDocument(found.text, found.file), source, [...chain, found.file]), own);
 }
@@ -80,8 +90,10 @@ export function machineFromDocument(document: ConfigDocument, source: ConfigSour
       const config = readPartConfig(memory.part, source, document);
       part = toPart(config, memory.ranks);
       const ranks = part.ranks;
-      if (!Number.isInteger(Math.log2(ranks))) report(['memory', 'ranks'], `${ranks} is not a power of two; it is chosen by address bits`);
-      else if (memory.controller?.mapping !== undefined) checkMapping(memory.controller.mapping, config, ranks, report);
+      if (!Number.isInteger(Math.log2(ranks)))
+        report(['memory', 'ranks'], `${ranks} is not a power of two; it is chosen by address bits`);
+      else if (memory.controller?.mapping !== undefined)
+        checkMapping(memory.controller.mapping, config, ranks, report);
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       problems.push(...error.problems);
@@ -104,12 +116,16 @@ function readPartConfig(reference: string, source: ConfigSource, referrer?: Conf
   const found = source.find('dram-part', reference, at?.file);
   if ('problem' in found) {
     const problem: Problem =
-      referrer === undefined ? notFound(found.problem) : problemAt(referrer, ['memory', 'part'], found.problem);
+      referrer === undefined
+        ? notFound(found.problem)
+        : problemAt(referrer, ['memory', 'part'], found.problem);
     throw new ConfigurationError([problem]);
   }
   const document = parseDocument(found.text, found.file);
   const { problems, partial } = inspect(dramPartSchema, document);
-  checkPart(partial as Partially<DramPartConfig>, (path, message) => problems.push(problemAt(document, path, message)));
+  checkPart(partial as Partially<DramPartConfig>, (path, message) =>
+    problems.push(problemAt(document, path, message)),
+  );
   if (problems.length > 0) throw new ConfigurationError(problems);
   return dramPartSchema.parse(document.data);
 }
@@ -165,7 +181,8 @@ function toMachine(config: MachineConfig, part: DramPartSpec | undefined): Machi
           },
     prefetch: toPrefetch(config.prefetch),
     interconnect: toInterconnect(config.interconnect),
-    socketLink: socketLink === null ? null : { latencyPs: socketLink.latency, bytesPerSecond: socketLink.bandwidth },
+    socketLink:
+      socketLink === null ? null : { latencyPs: socketLink.latency, bytesPerSecond: socketLink.bandwidth },
     memory: toMemory(config.memory, part),
     pagePlacement: config.pagePlacement,
     pageBytes: config.pageSize,
@@ -185,7 +202,8 @@ function toCache(cache: MachineConfig['l1d']): MachineSpec['l1d'] {
 }
 
 function toPrefetch(prefetch: MachineConfig['prefetch']): PrefetchSpec {
-  if (prefetch.kind === 'none') return { kind: 'none', streams: 0, degree: 0, distanceLines: 0, pageBytes: 0 };
+  if (prefetch.kind === 'none')
+    return { kind: 'none', streams: 0, degree: 0, distanceLines: 0, pageBytes: 0 };
   const { kind, streams, degree, distance, page } = prefetch;
   return { kind, streams, degree, distanceLines: distance, pageBytes: page };
 }

@@ -17,7 +17,9 @@ export interface Problem {
 export function renderProblem(problem: Problem): string {
   if (problem.file === '') return problem.message;
   const place = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.file;
-  return problem.path === '' ? `${place}: ${problem.message}` : `${place} ${problem.path}: ${problem.message}`;
+  return problem.path === ''
+    ? `${place}: ${problem.message}`
+    : `${place} ${problem.path}: ${problem.message}`;
 }
 
 /** Thrown with everything that is wrong with a configuration, in the order of the file. The command line exits with status 2. */

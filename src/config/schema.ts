@@ -5,7 +5,7 @@
  * `.prefault('4 cycles')`, in the user's own notation.
  */
 import { z } from 'zod';
-import { type Dimension, formatQuantity, parseQuantity, quantityPattern } from './units.js';
+import { type Dimension, parseQuantity, quantityPattern } from './units.js';
 
 /** Legal range of a quantity, in the user's notation, both ends included. */
 export interface QuantityRange {
@@ -27,9 +27,10 @@ export function quantity(dimension: Dimension, range: QuantityRange, sentence: s
       const result = parseQuantity(text, dimension);
       let problem: string | undefined;
       if ('problem' in result) problem = result.problem;
-      else if (result.value < min || result.value > max) problem = `${String(text)} is out of range. Allowed: ${between}`;
+      else if (result.value < min || result.value > max)
+        problem = `${String(text)} is out of range. Allowed: ${between}`;
       else if (whole && Number.isFinite(result.value) && !Number.isInteger(result.value)) {
-        problem = `${String(text)} is ${result.value} ${BASE_UNIT[dimension]}; a whole number is expected`;
+        problem = `${String(text)} is no whole number of ${BASE_UNIT[dimension]}`;
       }
       if (problem === undefined && 'value' in result) return result.value;
       context.addIssue({ code: 'custom', message: problem ?? '' });
@@ -166,13 +167,18 @@ function typeName(node: JsonSchema): string {
   if (node['x-unit'] !== undefined) return node['x-unit'];
   if (node.oneOf !== undefined) return 'variant';
   if (node.enum !== undefined) return 'word';
-  return { object: 'section', integer: 'count', number: 'number', boolean: 'true or false', array: 'list' }[node.type ?? ''] ?? 'text';
+  return (
+    { object: 'section', integer: 'count', number: 'number', boolean: 'true or false', array: 'list' }[
+      node.type ?? ''
+    ] ?? 'text'
+  );
 }
 
 function allowedBy(node: JsonSchema): string {
   if (node['x-range'] !== undefined) return node['x-range'];
   if (node.enum !== undefined) return node.enum.join(', ');
-  if (node.oneOf !== undefined) return `kind: ${node.oneOf.map((variant) => String(variant.properties?.kind?.const)).join(', ')}`;
+  if (node.oneOf !== undefined)
+    return `kind: ${node.oneOf.map((variant) => String(variant.properties?.kind?.const)).join(', ')}`;
   if (node.minimum !== undefined && node.maximum !== undefined) return `${node.minimum} to ${node.maximum}`;
   return '';
 }
@@ -185,9 +191,15 @@ function plain(value: unknown): string {
 export function renderReference(schema: z.ZodType, title: string): string {
   const cell = (value: string): string => value.replaceAll('|', '\\|');
   const lines = listSettings(schema).map(
-    (row) => `| \`${row.path}\` | ${row.type} | ${cell(row.allowed)} | ${cell(row.fallback)} | ${cell(row.sentence)} |`,
+    (row) =>
+      `| \`${row.path}\` | ${row.type} | ${cell(row.allowed)} | ${cell(row.fallback)} | ${cell(row.sentence)} |`,
   );
-  return [`# ${title}`, '', '| Setting | Type | Allowed | Default | Meaning |', '| --- | --- | --- | --- | --- |', ...lines, ''].join('\n');
+  return [
+    `# ${title}`,
+    '',
+    '| Setting | Type | Allowed | Default | Meaning |',
+    '| --- | --- | --- | --- | --- |',
+    ...lines,
+    '',
+  ].join('\n');
 }
-
-export { formatQuantity, z };

@@ -41,7 +41,8 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     const known = fold(candidate);
     const longer = Math.max(wanted.length, known.length);
-    const isPrefix = Math.min(wanted.length, known.length) >= 3 && (known.startsWith(wanted) || wanted.startsWith(known));
+    const isPrefix =
+      Math.min(wanted.length, known.length) >= 3 && (known.startsWith(wanted) || wanted.startsWith(known));
     const cost = isPrefix ? Math.min(1.5, editDistance(wanted, known)) : editDistance(wanted, known);
     if (cost > Math.max(1, longer * TOLERATED_SHARE) || cost >= bestCost || cost >= longer) continue;
     best = candidate;

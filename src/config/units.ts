@@ -62,13 +62,18 @@ const BITS = /^([kKMGT]?)(i?)(?:b|bit|bits)(\/s|ps)$|^([kKMGT]?)(i?)(?:bit|bits|
  */
 export function parseQuantity(text: unknown, dimension: Dimension): QuantityResult {
   if (typeof text === 'number') {
-    return { problem: `${text} has no unit; write ${NOUN[dimension]} as in "${EXAMPLE[dimension]}". ${allowed(dimension)}` };
+    return {
+      problem: `${text} has no unit; write ${NOUN[dimension]} as in "${EXAMPLE[dimension]}". ${allowed(dimension)}`,
+    };
   }
-  if (typeof text !== 'string') return { problem: `${NOUN[dimension]} is expected, as in "${EXAMPLE[dimension]}"` };
+  if (typeof text !== 'string')
+    return { problem: `${NOUN[dimension]} is expected, as in "${EXAMPLE[dimension]}"` };
   const trimmed = text.trim();
   if (trimmed === INFINITE) {
     if (dimension === 'bandwidth') return { value: Number.POSITIVE_INFINITY };
-    return { problem: `"infinite" is legal for a bandwidth only; write ${NOUN[dimension]} as in "${EXAMPLE[dimension]}"` };
+    return {
+      problem: `"infinite" is legal for a bandwidth only; write ${NOUN[dimension]} as in "${EXAMPLE[dimension]}"`,
+    };
   }
   const match = QUANTITY.exec(trimmed);
   if (match === null) {
@@ -77,7 +82,10 @@ export function parseQuantity(text: unknown, dimension: Dimension): QuantityResu
   }
   const amount = Number(match[1]);
   const unit = (match[2] ?? '').trim();
-  if (unit === '') return { problem: `"${text}" has no unit; write it as in "${EXAMPLE[dimension]}". ${allowed(dimension)}` };
+  if (unit === '')
+    return {
+      problem: `"${text}" has no unit; write it as in "${EXAMPLE[dimension]}". ${allowed(dimension)}`,
+    };
   const factor = Object.hasOwn(UNITS[dimension], unit) ? UNITS[dimension][unit] : undefined;
   if (factor === undefined) return { problem: unknownUnit(amount, unit, dimension) };
   const value = scale(amount, factor);
@@ -87,7 +95,9 @@ export function parseQuantity(text: unknown, dimension: Dimension): QuantityResu
 
 function unknownUnit(amount: number, unit: string, dimension: Dimension): string {
   if (BITS.test(unit)) {
-    const inBytes = unit.replace(/(?:bits|bit|b)(\/s|ps)?$/, (_all, rate: string | undefined) => (rate === undefined ? 'B' : 'B/s'));
+    const inBytes = unit.replace(/(?:bits|bit|b)(\/s|ps)?$/, (_all, rate: string | undefined) =>
+      rate === undefined ? 'B' : 'B/s',
+    );
     return `${unit} counts bits; write bytes instead: ${amount} ${unit} is ${amount / 8} ${inBytes.replace(/^K(?!i)/, 'k')}`;
   }
   if (/^KB(\/s)?$/.test(unit)) {
@@ -127,7 +137,8 @@ export function quantityPattern(dimension: Dimension): string {
 export function formatQuantity(value: number, dimension: Dimension): string {
   if (value === Number.POSITIVE_INFINITY) return INFINITE;
   if (dimension === 'cycles') return `${short(value)} ${value === 1 ? 'cycle' : 'cycles'}`;
-  if (dimension === 'bytes' && value !== 0 && value % 1024 === 0) return largest(value, ['KiB', 'MiB', 'GiB', 'TiB'], BYTE_UNITS);
+  if (dimension === 'bytes' && value !== 0 && value % 1024 === 0)
+    return largest(value, ['KiB', 'MiB', 'GiB', 'TiB'], BYTE_UNITS);
   const units = UNITS[dimension];
   const decimal = Object.keys(units).filter((unit) => !unit.includes('i'));
   return largest(value, decimal, units);

@@ -34,13 +34,18 @@ export function validate<Schema extends z.ZodType>(
   check?: CrossCheck<z.output<Schema>>,
 ): z.output<Schema> {
   const { problems, partial } = inspect(schema, document);
-  check?.(partial as Partially<z.output<Schema>>, (path, message) => problems.push(problemAt(document, path, message)));
+  check?.(partial as Partially<z.output<Schema>>, (path, message) =>
+    problems.push(problemAt(document, path, message)),
+  );
   if (problems.length > 0) throw new ConfigurationError(problems);
   return schema.parse(document.data);
 }
 
 /** Everything that is wrong with a document by itself, and the part of it that is right. For callers that go on to check across files. */
-export function inspect(schema: z.ZodType, document: ConfigDocument): { problems: Problem[]; partial: unknown } {
+export function inspect(
+  schema: z.ZodType,
+  document: ConfigDocument,
+): { problems: Problem[]; partial: unknown } {
   const problems: Problem[] = [];
   const report: Reporter = (path, message, of) => {
     problems.push(problemAt(document, path, message, of));
@@ -48,7 +53,9 @@ export function inspect(schema: z.ZodType, document: ConfigDocument): { problems
   const partial = walk(schema, document.data, [], report);
   if (problems.length === 0) {
     const whole = schema.safeParse(document.data);
-    if (!whole.success) for (const issue of whole.error.issues) report(issue.path as Path, describe(issue, undefined), undefined);
+    if (!whole.success)
+      for (const issue of whole.error.issues)
+        report(issue.path as Path, describe(issue, undefined), undefined);
   }
   return { problems, partial };
 }
@@ -91,19 +98,26 @@ function walk(schema: z.ZodType, value: unknown, path: Path, report: Reporter): 
       return walkObject(definition, value, path, report);
     case 'array':
       if (!Array.isArray(value)) break;
-      return value.map((item, index) => walk(definition.element as z.ZodType, item, [...path, index], report));
+      return value.map((item, index) =>
+        walk(definition.element as z.ZodType, item, [...path, index], report),
+      );
     case 'record':
       if (!isMapping(value)) break;
       return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [key, walk(definition.valueType as z.ZodType, item, [...path, key], report)]),
+        Object.entries(value).map(([key, item]) => [
+          key,
+          walk(definition.valueType as z.ZodType, item, [...path, key], report),
+        ]),
       );
     case 'union':
-      if (definition.discriminator !== undefined && isMapping(value)) return walkVariant(definition, value, path, report);
+      if (definition.discriminator !== undefined && isMapping(value))
+        return walkVariant(definition, value, path, report);
       break;
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) report([...path, ...(issue.path as Path)], describe(issue, value, schema));
+  for (const issue of result.error.issues)
+    report([...path, ...(issue.path as Path)], describe(issue, value, schema));
   return undefined;
 }
 
@@ -118,10 +132,15 @@ function walkObject(definition: Definition, value: unknown, path: Path, report: 
   const meant = new Set<string | undefined>();
   for (const key of Object.keys(value)) {
     if (Object.hasOwn(shape, key)) continue;
-    if (definition.catchall !== undefined && definitionOf(definition.catchall as z.ZodType).type !== 'never') continue;
+    if (definition.catchall !== undefined && definitionOf(definition.catchall as z.ZodType).type !== 'never')
+      continue;
     const free = known.filter((name) => !Object.hasOwn(value, name));
     meant.add(suggest(key, free));
-    report([...path, key], `is not a known key.${didYouMean(key, free.length > 0 ? free : known)} Allowed: ${known.join(', ')}`, 'key');
+    report(
+      [...path, key],
+      `is not a known key.${didYouMean(key, free.length > 0 ? free : known)} Allowed: ${known.join(', ')}`,
+      'key',
+    );
   }
   for (const [key, child] of Object.entries(shape)) {
     const at = [...path, key];
@@ -135,25 +154,37 @@ function walkObject(definition: Definition, value: unknown, path: Path, report: 
   return partial;
 }
 
-function walkVariant(definition: Definition, value: Record<string, unknown>, path: Path, report: Reporter): unknown {
+function walkVariant(
+  definition: Definition,
+  value: Record<string, unknown>,
+  path: Path,
+  report: Reporter,
+): unknown {
   const discriminator = definition.discriminator as string;
   const words = new Map<string, z.ZodType>();
   for (const option of definition.options ?? []) {
     const literal = definitionOf(option).shape?.[discriminator];
-    for (const word of literal === undefined ? [] : (definitionOf(literal).values ?? [])) words.set(String(word), option);
+    for (const word of literal === undefined ? [] : (definitionOf(literal).values ?? []))
+      words.set(String(word), option);
   }
   const word = value[discriminator];
   const option = typeof word === 'string' ? words.get(word) : undefined;
   if (option !== undefined) return walk(option, value, path, report);
   const list = [...words.keys()];
   if (word === undefined) report([...path, discriminator], `is missing. Allowed: ${list.join(', ')}`, 'key');
-  else report([...path, discriminator], `${JSON.stringify(word)} is unknown.${didYouMean(String(word), list)} Allowed: ${list.join(', ')}`);
+  else
+    report(
+      [...path, discriminator],
+      `${JSON.stringify(word)} is unknown.${didYouMean(String(word), list)} Allowed: ${list.join(', ')}`,
+    );
   return undefined;
 }
 
 function sentenceOf(schema: z.ZodType): string {
   const sentence = schema.meta()?.description;
-  return sentence === undefined ? '' : `: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
+  return sentence === undefined
+    ? ''
+    : `: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -183,21 +214,35 @@ function describe(issue: z.core.$ZodIssue, value: unknown, schema?: z.ZodType): 
     case 'unrecognized_keys':
       return `has unknown keys: ${issue.keys.join(', ')}`;
     case 'invalid_union': {
-      const forms = issue.errors.map((option) => option.map((inner) => describe(inner, inner.path.length === 0 ? value : undefined)).join(', '));
-      return forms.length === 0 ? issue.message : `fits none of the allowed forms: ${[...new Set(forms)].join('; or ')}`;
+      const forms = issue.errors.map((option) =>
+        option.map((inner) => describe(inner, inner.path.length === 0 ? value : undefined)).join(', '),
+      );
+      return forms.length === 0
+        ? issue.message
+        : `fits none of the allowed forms: ${[...new Set(forms)].join('; or ')}`;
     }
     default:
       return issue.message;
   }
 }
 
-function describeSize(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, value: unknown, schema?: z.ZodType): string {
+function describeSize(
+  issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig,
+  value: unknown,
+  schema?: z.ZodType,
+): string {
   const isLow = issue.code === 'too_small';
   const limit = String(isLow ? issue.minimum : issue.maximum);
   if (issue.origin === 'string') return isLow ? 'must not be empty' : `is longer than ${limit} characters`;
-  if (issue.origin === 'array') return isLow ? `at least ${limit} entries are expected` : `at most ${limit} entries are allowed`;
-  const { minValue = null, maxValue = null } = (schema ?? {}) as { minValue?: number | null; maxValue?: number | null };
-  const hasBoth = Math.abs(minValue ?? Infinity) < Number.MAX_SAFE_INTEGER && (maxValue ?? Infinity) < Number.MAX_SAFE_INTEGER;
+  if (issue.origin === 'array')
+    return isLow ? `at least ${limit} entries are expected` : `at most ${limit} entries are allowed`;
+  const { minValue = null, maxValue = null } = (schema ?? {}) as {
+    minValue?: number | null;
+    maxValue?: number | null;
+  };
+  const hasBoth =
+    Math.abs(minValue ?? Infinity) < Number.MAX_SAFE_INTEGER &&
+    (maxValue ?? Infinity) < Number.MAX_SAFE_INTEGER;
   return `${String(value)} is out of range. Allowed: ${hasBoth ? `${minValue} to ${maxValue}` : `${isLow ? 'at least' : 'at most'} ${limit}`}`;
 }
 

@@ -34,39 +34,40 @@ export interface FeatureGeometry {
 }
 
 /**
- * Geometry of an nChw16c tensor of shape [N, C, H, W], [N, C] counting as [N, C, 1, 1].
- * Throws a RangeError for another layout or rank.
+ * Geometry of a blocked tensor of shape [N, C, H, W], [N, C] counting as [N, C, 1, 1]. A plain feature map (a fully connected layer's) counts as
+ * blocked too: without pixels the two layouts differ only in that every image starts on a line of its own.
+ * Throws a RangeError for the network's unblocked input and for anything that is no feature map.
  */
 export function geometryOf(tensor: Tensor): FeatureGeometry {
   const [images, channels, height = 1, width = 1] = tensor.shape;
-  if (tensor.layout !== 'nChw16c' || images === undefined || channels === undefined || tensor.shape.length > 4) {
+  const pixels = height * width;
+  const isBlocked = tensor.layout === 'nChw16c' || (isFeature(tensor) && tensor.layout === 'plain' && pixels === 1);
+  if (!isBlocked || images === undefined || channels === undefined || tensor.shape.length > 4) {
     throw new RangeError(`tensor "${tensor.name}" (${tensor.layout}, [${tensor.shape.join(', ')}]) is no blocked feature map`);
   }
   const blocks = Math.ceil(channels / BLOCK_CHANNELS);
-  const pixels = height * width;
   const planeLines = Math.ceil((pixels * BLOCK_CHANNELS * tensor.elementBytes) / LINE_BYTES);
   return { images, channels, blocks, height, width, pixels, planeLines, imageLines: blocks * planeLines };
 }
 
+function isFeature(tensor: Tensor): boolean {
+  return tensor.role === 'feature' || tensor.role === 'feature-gradient' || tensor.role === 'mask';
+}
+
 /**
- * Lines that a tensor occupies. Blocked feature maps: N x ceil(C / 16) x H x W. Plain four-dimensional tensors are CONV weights in MKL-DNN's
- * OIhw16i16o, both channel counts rounded up to 16, or Ohwi16o where there are fewer than 16 input channels (the RGB input). All else is packed.
+ * Lines that a tensor occupies. Feature maps: N x ceil(C / 16) x H x W, or packed N x C x H x W for the network's input. Four-dimensional
+ * parameters (with gradients and momenta) are CONV weights in MKL-DNN's OIhw16i16o, both channel counts rounded up to 16, or Ohwi16o where there are fewer than 16 input
+ * channels (the RGB input). All else is packed.
  */
 export function tensorLines(tensor: Tensor): number {
   const bytes = (elements: number) => Math.ceil((elements * tensor.elementBytes) / LINE_BYTES);
-  if (tensor.layout === 'nChw16c') {
+  if (isFeature(tensor) && tensor.layout !== 'nchw') {
     const geometry = geometryOf(tensor);
     return geometry.images * geometry.imageLines;
   }
   const [outputs, inputs, height, width] = tensor.shape;
-  if (
-    tensor.layout === 'plain' &&
-    tensor.shape.length === 4 &&
-    outputs !== undefined &&
-    inputs !== undefined &&
-    height !== undefined &&
-    width !== undefined
-  ) {
+  const isWeights = !isFeature(tensor) && tensor.shape.length === 4;
+  if (isWeights && outputs !== undefined && inputs !== undefined && height !== undefined && width !== undefined) {
     const padded = (channels: number) => Math.ceil(channels / BLOCK_CHANNELS) * BLOCK_CHANNELS;
     return bytes(padded(outputs) * (inputs < BLOCK_CHANNELS ? inputs : padded(inputs)) * height * width);
   }

@@ -8,6 +8,7 @@
 import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
 import { createTagArray } from './cache/tag-array.js';
 import { createSharedLevel, hashLine, type SharedLevel, type SharedLevelCounters } from './coherence/shared-level.js';
+import { Clock, type ClockRegisters, createClock } from './clock.js';
 import { createEngine, type Engine } from './core/engine.js';
 import { createMainMemory } from './dram/create.js';
 import type { MainMemory, MemoryStatistics } from './dram/memory.js';
@@ -50,6 +51,7 @@ export interface Chip {
   readonly memory: MainMemory;
   readonly shared: SharedLevel;
   readonly order: EventOrder;
+  readonly clock: ClockRegisters;
   readonly cores: number;
   readonly channels: number;
   readonly streams: readonly OpStream[];
@@ -102,6 +104,7 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     );
   }
 
+  const clock = createClock();
   const order = createEventOrder(cores + share.channels);
   const streams = Array.from({ length: cores }, () => new Stream());
   const latency = createLatencyModel({
@@ -112,7 +115,7 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     coresPerCluster,
   });
   const memory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
-  const controllerPs = spec.memory.kind === 'dram' ? spec.memory.controllerPs : 0;
+  const controllerPs = spec.memory.kind === 'dram' ? Math.round(spec.memory.controllerPs) : 0;
   const mirrored = !isWhole && spec.sockets === 2;
   const placement = createPlacement({
     policy: spec.pagePlacement,
@@ -127,7 +130,7 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
   // The socket link, one server per direction; a share of the chip has its share of the link.
   const linkPsPerLine =
     spec.socketLink === null ? 0 : Math.round((64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / share.cores));
-  const crossingPs = spec.socketLink?.latencyPs ?? 0;
+  const crossingPs = Math.round(spec.socketLink?.latencyPs ?? 0);
   const linkFreePs = new Float64Array(2);
   let linkLinesIn = 0;
   let linkLinesOut = 0;
@@ -136,23 +139,28 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
   // Shares of one socket that read the same parameters: each line is fetched by one of them.
   const fetchers = Math.max(1, Math.round(spec.coresPerSocket / coresPerSocket));
   let sharesParameters = false;
-  const idleMemoryPs = memory.idleReadPs;
+  const idleMemoryPs = Math.round(memory.idleReadPs);
 
-  function enqueue(channel: number, line: number, isWrite: boolean, timePs: number, tag: number): void {
-    const time = Math.max(timePs, lastEnqueuePs[channel] as number);
+  /** Hands a request to a channel at Clock.Now, and lets the event loop know when the channel acts. */
+  function enqueue(channel: number, line: number, isWrite: boolean, tag: number): void {
+    const time = Math.max(clock[Clock.Now] as number, lastEnqueuePs[channel] as number);
     lastEnqueuePs[channel] = time;
     memory.enqueue(channel, line, isWrite, time, tag);
     const next = memory.nextPs[channel] as number;
-    if (next !== order.times[cores + channel]) order.update(cores + channel, next);
+    if (next !== order.times[cores + channel]) {
+      order.update(cores + channel, next);
+      if (next < (clock[Clock.Horizon] as number)) clock[Clock.Horizon] = next;
+    }
   }
 
   /** Extra time of a line that crosses the link, both ways and the wait for its bandwidth. */
-  function crossLink(direction: number, timePs: number): number {
-    const free = Math.max(linkFreePs[direction] as number, timePs);
+  function crossLink(direction: number): number {
+    const now = clock[Clock.Now] as number;
+    const free = Math.max(linkFreePs[direction] as number, now);
     linkFreePs[direction] = free + linkPsPerLine;
     if (direction === 0) linkLinesIn++;
     else linkLinesOut++;
-    return 2 * crossingPs + free - timePs;
+    return 2 * crossingPs + free - now;
   }
 
   function channelOf(line: number, home: number): number {
@@ -182,11 +190,12 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
       invalidate: (cluster, line) => engine.invalidate(cluster, line),
       downgrade: (cluster, line) => engine.downgrade(cluster, line),
     },
-    (socket, line, timePs) => {
+    (socket, line) => {
       const home = placement.homeOf(line, socket);
-      if (home !== socket) crossLink(1, timePs);
-      enqueue(channelOf(line, home), line, true, timePs, -1);
+      if (home !== socket) crossLink(1);
+      enqueue(channelOf(line, home), line, true, -1);
     },
+    clock,
   );
 
   const engine: Engine = createEngine(
@@ -203,30 +212,32 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
       l2,
       shared,
       memory: {
-        read(core, line, timePs, knownPs, tag) {
+        read(core, line, tag) {
           const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
           const home = placement.homeOf(line, socket);
-          const wayPs = latency.toSlicePs(core, line);
-          let extra = knownPs - timePs + controllerPs + wayPs;
-          if (home !== socket) extra += crossLink(0, timePs);
+          const now = clock[Clock.Now] as number;
+          let extra = (clock[Clock.Known] as number) - now + controllerPs + latency.toSlicePs(core, line);
+          if (home !== socket) extra += crossLink(0);
           if (sharesParameters && fetchers > 1 && line >= parameterBase && line < parameterEnd && hashLine(line) % fetchers !== 0) {
-            return timePs + extra + idleMemoryPs;
+            clock[Clock.Ready] = now + extra + idleMemoryPs;
+            return true;
           }
-          engine.setReturnPs(tag, extra);
-          enqueue(channelOf(line, home), line, false, timePs, tag);
-          return -1;
+          engine.returnPs[tag] = extra;
+          enqueue(channelOf(line, home), line, false, tag);
+          return false;
         },
-        write(core, line, timePs, tag) {
+        write(core, line, tag) {
           const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
           const home = placement.homeOf(line, socket);
           let extra = latency.toSlicePs(core, line) * 2 + controllerPs;
-          if (home !== socket) extra += crossLink(1, timePs);
-          engine.setReturnPs(tag, extra);
-          enqueue(channelOf(line, home), line, true, timePs, tag);
+          if (home !== socket) extra += crossLink(1);
+          engine.returnPs[tag] = extra;
+          enqueue(channelOf(line, home), line, true, tag);
         },
       },
       streamer: spec.prefetch.kind === 'streamer' ? createStreamer(spec.prefetch, cores) : null,
       order,
+      clock,
     },
     streams,
   );
@@ -242,6 +253,7 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     memory,
     shared,
     order,
+    clock,
     cores,
     channels: share.channels,
     streams,

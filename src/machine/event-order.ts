@@ -1,3 +1,5 @@
+import { Clock, type ClockRegisters } from './clock.js';
+
 /**
  * The event order: which of n entities (cores, memory channels) acts next. A tournament tree over one time per entity; the earliest wins, the lower
  * index among equals, so that the order never depends on anything but the times.
@@ -7,8 +9,8 @@ export interface EventOrder {
   update(entity: number, time: number): void;
   /** The entity that acts next. */
   winner(): number;
-  /** The earliest time among all entities but `entity`, which must be the winner. */
-  horizon(entity: number): number;
+  /** Sets Clock.Horizon to the earliest time among all entities but `entity`, which must be the winner. */
+  horizon(entity: number, clock: ClockRegisters): void;
   readonly times: Float64Array;
 }
 
@@ -34,13 +36,13 @@ export function createEventOrder(entities: number): EventOrder {
     return winners[1] as number;
   }
 
-  function horizon(entity: number): number {
+  function horizon(entity: number, clock: ClockRegisters): void {
     let earliest = Infinity;
     for (let node = leaves + entity; node > 1; node >>= 1) {
       const time = times[winners[node ^ 1] as number] as number;
       if (time < earliest) earliest = time;
     }
-    return earliest;
+    clock[Clock.Horizon] = earliest;
   }
 
   return { update, winner, horizon, times };

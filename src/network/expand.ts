@@ -33,6 +33,13 @@ export interface Expansion {
 /** Name of the network's input and, inside a block, of the block's input. */
 export const INPUT = 'input';
 
+function isPlaceholder(value: unknown): value is string {
+  return typeof value === 'string' && value.startsWith('$');
+}
+
+/** Beyond this a network is a mistake in "repeat", or blocks in blocks that multiply. */
+const MAX_LAYERS = 20_000;
+
 interface Scope {
   readonly prefix: string;
   readonly input: string;
@@ -54,6 +61,7 @@ class Expander {
 
   /** Places a list of entries and returns the full name of the last one's output. */
   place(entries: readonly LayerEntry[], path: FilePath, scope: Scope): string {
+    if (this.entries.length > MAX_LAYERS) return scope.input;
     /** Full name of what a local name stands for. */
     const local = new Map<string, string>([[INPUT, scope.input]]);
     let previous = scope.input;
@@ -63,7 +71,7 @@ class Expander {
       const isBlock = entry.type === 'block';
       const last = isBlock ? this.#placeBlock(entry, at, inputs, scope, local) : scope.prefix + entry.name;
       if (!isBlock) {
-        this.#declare(last, [...at, 'name']);
+        this.#declare(entry.name, last, [...at, 'name']);
         this.entries.push({ entry, name: last, inputs, path: at, parameters: scope.parameters });
       }
       local.set(entry.name, last);
@@ -72,7 +80,12 @@ class Expander {
     return previous;
   }
 
-  #resolveInputs(entry: LayerEntry, at: FilePath, previous: string, local: ReadonlyMap<string, string>): string[] {
+  #resolveInputs(
+    entry: LayerEntry,
+    at: FilePath,
+    previous: string,
+    local: ReadonlyMap<string, string>,
+  ): string[] {
     if (entry.from === undefined) return [previous];
     const names = typeof entry.from === 'string' ? [entry.from] : entry.from;
     return names.map((wanted, index) => {
@@ -95,11 +108,16 @@ class Expander {
     scope: Scope,
     local: Map<string, string>,
   ): string {
-    const block = this.#file.blocks[entry.of];
+    const block = this.#findBlock(entry.of);
     const unplaced = scope.prefix + entry.name;
     if (block === undefined) {
       const candidates = Object.keys(this.#file.blocks);
-      this.problems.push({ path: [...at, 'of'], message: `no block has the name "${entry.of}"`, name: entry.of, candidates });
+      this.problems.push({
+        path: [...at, 'of'],
+        message: `no block has the name "${entry.of}"`,
+        name: entry.of,
+        candidates,
+      });
       return unplaced;
     }
     this.usedBlocks.add(entry.of);
@@ -115,10 +133,12 @@ class Expander {
       this.problems.push({ path: [...at, 'name'], message });
       return unplaced;
     }
+    this.#checkParameters(entry, at);
     const parameters = { ...scope.parameters, ...entry.with };
     let input = inputs[0] as string;
     for (let i = 0; i < entry.repeat; i++) {
       const name = entry.name.replaceAll('$i', String(entry.start + i));
+      this.#declare(name, scope.prefix + name, [...at, 'name']);
       input = this.place(block.layers, ['blocks', entry.of, 'layers'], {
         prefix: `${scope.prefix}${name}/`,
         input,
@@ -130,9 +150,37 @@ class Expander {
     return input;
   }
 
-  #declare(name: string, path: FilePath): void {
-    if (this.#fullNames.has(name)) this.problems.push({ path, message: `the name "${name}" is already taken` });
-    this.#fullNames.add(name);
+  /** A value that nothing in the block asks for is a misspelt name. */
+  #checkParameters(entry: BlockEntry, at: FilePath): void {
+    const used = new Set<string>();
+    this.#collectParameters(entry.of, used, new Set());
+    for (const name of Object.keys(entry.with)) {
+      if (used.has(name)) continue;
+      const message = `block "${entry.of}" has no parameter $${name}`;
+      this.problems.push({ path: [...at, 'with', name], message, name, candidates: [...used] });
+    }
+  }
+
+  #collectParameters(block: string, used: Set<string>, visited: Set<string>): void {
+    if (visited.has(block)) return;
+    visited.add(block);
+    for (const entry of this.#findBlock(block)?.layers ?? []) {
+      if (entry.type === 'block') this.#collectParameters(entry.of, used, visited);
+      else for (const value of Object.values(entry)) if (isPlaceholder(value)) used.add(value.slice(1));
+    }
+  }
+
+  #findBlock(name: string) {
+    return Object.hasOwn(this.#file.blocks, name) ? this.#file.blocks[name] : undefined;
+  }
+
+  #declare(local: string, full: string, path: FilePath): void {
+    if (local === INPUT) {
+      this.problems.push({ path, message: `"${INPUT}" is the input's name; a layer needs another` });
+    } else if (this.#fullNames.has(full)) {
+      this.problems.push({ path, message: `the name "${full}" is already taken` });
+    }
+    this.#fullNames.add(full);
   }
 }
 
@@ -144,6 +192,12 @@ class Expander {
 export function expandBlocks(file: NetworkFile): Expansion {
   const expander = new Expander(file);
   expander.place(file.layers, ['layers'], { prefix: '', input: INPUT, parameters: {}, open: [] });
+  if (expander.entries.length > MAX_LAYERS) {
+    expander.problems.push({
+      path: ['layers'],
+      message: `the blocks expand to more than ${MAX_LAYERS} layers`,
+    });
+  }
   for (const name of Object.keys(file.blocks)) {
     if (!expander.usedBlocks.has(name)) {
       expander.problems.push({ path: ['blocks', name], message: `block "${name}" is never used` });

@@ -4,6 +4,9 @@
  * A layer's name is also the name of its output. Shapes are per image; the mini-batch comes in with the training step.
  */
 
+/** Channels of one line in the blocked layout nChw16c: 16 single-precision numbers are 64 bytes. */
+export const CHANNEL_BLOCK = 16;
+
 /** Channels, height and width of one image's feature map. A vector has height and width 1. */
 export interface FeatureShape {
   readonly channels: number;

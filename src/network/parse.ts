@@ -30,8 +30,8 @@ import { type ConfigDocument, parseDocument, problemAt } from '../config/documen
 import { ConfigurationError } from '../config/problem.js';
 import { didYouMean } from '../config/suggest.js';
 import { validate } from '../config/validate.js';
-import { expandBlocks, INPUT, type NetworkProblem } from './expand.js';
-import type { Layer, Network } from './layers.js';
+import { expandBlocks, type NetworkProblem } from './expand.js';
+import { CHANNEL_BLOCK, type Layer, type Network } from './layers.js';
 import { networkSchema } from './schema.js';
 import { inferShapes } from './shapes.js';
 
@@ -43,16 +43,16 @@ export interface NetworkOptions {
   readonly channelDivisor?: number;
 }
 
-/** Channels of one line in nChw16c. */
-const CHANNEL_BLOCK = 16;
-
 function findDanglingLayers(layers: readonly Layer[]): Layer[] {
   const consumed = new Set(layers.flatMap((layer) => layer.inputs));
   return layers.filter((layer) => layer.type !== 'softmax-loss' && !consumed.has(layer.name));
 }
 
 /** Problems of the graph as a whole; asked for when every layer is right on its own. */
-function checkGraph(layers: readonly Layer[], paths: ReadonlyMap<string, NetworkProblem['path']>): NetworkProblem[] {
+function checkGraph(
+  layers: readonly Layer[],
+  paths: ReadonlyMap<string, NetworkProblem['path']>,
+): NetworkProblem[] {
   const problems: NetworkProblem[] = [];
   if (!layers.some((layer) => layer.type === 'softmax-loss')) {
     problems.push({ path: ['layers'], message: 'a network to train needs a softmax-loss layer' });
@@ -80,7 +80,11 @@ function reportAll(document: ConfigDocument, problems: readonly NetworkProblem[]
   });
   throw new ConfigurationError(
     unique.map(({ path, message, name, candidates }) =>
-      problemAt(document, path, name === undefined ? message : `${message}.${didYouMean(name, candidates ?? [])}`),
+      problemAt(
+        document,
+        path,
+        name === undefined ? message : `${message}.${didYouMean(name, candidates ?? [])}`,
+      ),
     ),
   );
 }
@@ -108,6 +112,3 @@ export function parseNetwork(text: string, file: string, options: NetworkOptions
   if (graphProblems.length > 0) reportAll(document, graphProblems);
   return { name: content.name, description: content.description, layers };
 }
-
-/** Name of the input layer, which every network has. */
-export const INPUT_LAYER = INPUT;

@@ -3,13 +3,16 @@ import { z } from 'zod';
 
 /** A parameter of a block, `$name`, or the number of the repetition, `$i`. */
 const PLACEHOLDER = /^\$[a-z][A-Za-z0-9]*$/;
-const NAME = /^[A-Za-z0-9_$][A-Za-z0-9_$/-]*$/;
+const LAYER_NAME = /^[A-Za-z0-9_][A-Za-z0-9_/-]*$/;
+const BLOCK_NAME = /^(?:[A-Za-z0-9_]|\$i)(?:[A-Za-z0-9_/-]|\$i)*$/;
 
 const placeholder = z.string().regex(PLACEHOLDER);
 
 function count(sentence: string) {
   return z
-    .union([z.int().min(1), placeholder], { error: 'expected a whole number of at least 1, or a parameter such as $channels' })
+    .union([z.int().min(1), placeholder], {
+      error: 'expected a whole number of at least 1, or a parameter such as $channels',
+    })
     .describe(sentence);
 }
 
@@ -24,11 +27,15 @@ function pair(minimum: number, sentence: string) {
 
 const name = z
   .string()
-  .regex(NAME, { error: 'expected a name of letters, digits, and _ / - (and $i for the number of the repetition)' })
-  .describe('Name of the layer and of its output; inside a block it gets the block’s name and a slash in front.');
+  .regex(LAYER_NAME, { error: 'expected a name of letters, digits, and _ / -' })
+  .describe(
+    'Name of the layer and of its output; inside a block it gets the block’s name and a slash in front.',
+  );
 
 const from = z
-  .union([z.string(), z.array(z.string()).min(1)], { error: 'expected the name of a layer, or a list of names' })
+  .union([z.string(), z.array(z.string()).min(1)], {
+    error: 'expected the name of a layer, or a list of names',
+  })
   .optional()
   .describe(
     'Layer, or list of layers, whose output it takes. Default: the layer above. Inside a block, `input` is the block’s input.',
@@ -112,11 +119,17 @@ function plain<T extends string>(type: T) {
 const block = z.strictObject({
   type: z.literal('block'),
   of: z.string().describe('Name of the block.'),
-  name,
+  name: z
+    .string()
+    .regex(BLOCK_NAME, {
+      error: 'expected a name of letters, digits, _ / -, and $i for the number of the repetition',
+    })
+    .describe('Name in front of the names of its layers; also stands for its last layer.'),
   from,
   repeat: z
     .int()
     .min(1)
+    .max(1000)
     .default(1)
     .describe('How many of it follow one another; `$i` in its name is the number.'),
   start: z.int().min(0).default(1).describe('Number of the first repetition.'),

@@ -1,5 +1,5 @@
 /** Shape inference: from placed entries to layers with shapes, naming the layer in every complaint. */
-import { INPUT, type Dimension, type NetworkProblem, type PlacedEntry } from './expand.js';
+import { type Dimension, INPUT, type NetworkProblem, type PlacedEntry } from './expand.js';
 import {
   type FeatureShape,
   featureElements,
@@ -39,8 +39,9 @@ export function caffeOutput(input: number, kernel: number, stride: number, pad: 
 function resolve(placed: PlacedEntry, field: string, value: Dimension, minimum: number): [number, number] {
   if (typeof value === 'string') {
     const parameter = value.slice(1);
-    const found = placed.parameters[parameter];
-    if (found === undefined) throw new ShapeError(field, `parameter ${value} has no value: give it under "with"`);
+    const found = Object.hasOwn(placed.parameters, parameter) ? placed.parameters[parameter] : undefined;
+    if (found === undefined)
+      throw new ShapeError(field, `parameter ${value} has no value: give it under "with"`);
     if (found < minimum) throw new ShapeError(field, `parameter ${value} is ${found}, less than ${minimum}`);
     return [found, found];
   }
@@ -59,17 +60,27 @@ function resolveWindow(
   const [strideHeight, strideWidth] = resolve(placed, 'stride', entry.stride, 1);
   const [padHeight, padWidth] = resolve(placed, 'pad', entry.pad, 0);
   if (padHeight >= kernelHeight || padWidth >= kernelWidth) {
-    throw new ShapeError('pad', 'padding must be smaller than the window: a window of padding alone has no value');
+    throw new ShapeError(
+      'pad',
+      'padding must be smaller than the window: a window of padding alone has no value',
+    );
   }
   return { kernelHeight, kernelWidth, strideHeight, strideWidth, padHeight, padWidth };
 }
 
-function slide(input: FeatureShape, window: Window, output: typeof floorOutput): { height: number; width: number } {
+function slide(
+  input: FeatureShape,
+  window: Window,
+  output: typeof floorOutput,
+): { height: number; width: number } {
   const height = output(input.height, window.kernelHeight, window.strideHeight, window.padHeight);
   const width = output(input.width, window.kernelWidth, window.strideWidth, window.padWidth);
   if (height < 1 || width < 1) {
     const size = `${window.kernelHeight}x${window.kernelWidth}`;
-    throw new ShapeError('kernel', `a ${size} window does not fit into the padded input of ${formatShape(input)}`);
+    throw new ShapeError(
+      'kernel',
+      `a ${size} window does not fit into the padded input of ${formatShape(input)}`,
+    );
   }
   return { height, width };
 }
@@ -80,15 +91,20 @@ const JOINING = new Set(['concat', 'sum']);
 function inferLayer(placed: PlacedEntry, inputs: readonly FeatureShape[], options: ShapeOptions): Layer {
   const { entry } = placed;
   const base = { name: placed.name, inputs: placed.inputs };
-  if (JOINING.has(entry.type) && inputs.length < 2) throw new ShapeError('from', `a ${entry.type} joins at least two layers`);
-  if (!JOINING.has(entry.type) && inputs.length > 1) throw new ShapeError('from', `a ${entry.type} takes one layer`);
+  if (JOINING.has(entry.type) && inputs.length < 2)
+    throw new ShapeError('from', `a ${entry.type} joins at least two layers`);
+  if (!JOINING.has(entry.type) && inputs.length > 1)
+    throw new ShapeError('from', `a ${entry.type} takes one layer`);
   const input = inputs[0] as FeatureShape;
   switch (entry.type) {
     case 'conv': {
       const groups = resolveOne(placed, 'groups', entry.groups);
       const channels = options.scaleChannels(resolveOne(placed, 'channels', entry.channels));
       if (input.channels % groups !== 0) {
-        throw new ShapeError('groups', `${input.channels} input channels do not divide into ${groups} groups`);
+        throw new ShapeError(
+          'groups',
+          `${input.channels} input channels do not divide into ${groups} groups`,
+        );
       }
       if (channels % groups !== 0) {
         throw new ShapeError('channels', `${channels} output channels do not divide into ${groups} groups`);
@@ -99,7 +115,10 @@ function inferLayer(placed: PlacedEntry, inputs: readonly FeatureShape[], option
     }
     case 'pool': {
       const window = resolveWindow(placed, entry);
-      const output = { channels: input.channels, ...slide(input, window, entry.rounding === 'caffe' ? caffeOutput : floorOutput) };
+      const output = {
+        channels: input.channels,
+        ...slide(input, window, entry.rounding === 'caffe' ? caffeOutput : floorOutput),
+      };
       return { ...base, type: 'pool', mode: entry.mode, window, output };
     }
     case 'global-pool':
@@ -111,11 +130,22 @@ function inferLayer(placed: PlacedEntry, inputs: readonly FeatureShape[], option
     case 'dropout':
       return { ...base, type: 'dropout', ratio: entry.ratio, output: input };
     case 'lrn':
-      if (entry.localSize % 2 === 0) throw new ShapeError('localSize', `expected an odd number, not ${entry.localSize}`);
-      return { ...base, type: 'lrn', localSize: entry.localSize, alpha: entry.alpha, beta: entry.beta, output: input };
+      if (entry.localSize % 2 === 0)
+        throw new ShapeError('localSize', `expected an odd number, not ${entry.localSize}`);
+      return {
+        ...base,
+        type: 'lrn',
+        localSize: entry.localSize,
+        alpha: entry.alpha,
+        beta: entry.beta,
+        output: input,
+      };
     case 'concat': {
       if (inputs.some((shape) => shape.height !== input.height || shape.width !== input.width)) {
-        throw new ShapeError('from', `inputs differ in height or width: ${inputs.map(formatShape).join(', ')}`);
+        throw new ShapeError(
+          'from',
+          `inputs differ in height or width: ${inputs.map(formatShape).join(', ')}`,
+        );
       }
       const channels = inputs.reduce((total, shape) => total + shape.channels, 0);
       return { ...base, type: 'concat', output: { ...input, channels } };
@@ -131,7 +161,10 @@ function inferLayer(placed: PlacedEntry, inputs: readonly FeatureShape[], option
     }
     case 'softmax-loss':
       if (featureElements(input) !== input.channels) {
-        throw new ShapeError('from', `expected one number per class (height and width 1), not ${formatShape(input)}`);
+        throw new ShapeError(
+          'from',
+          `expected one number per class (height and width 1), not ${formatShape(input)}`,
+        );
       }
       return { ...base, type: 'softmax-loss', output: input };
   }

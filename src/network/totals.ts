@@ -1,5 +1,12 @@
 /** Sums over a network, per image: multiply-adds, parameters, bytes of feature maps. */
-import { featureElements, formatShape, type FeatureShape, type Layer, type LayerType, type Network } from './layers.js';
+import {
+  type FeatureShape,
+  featureElements,
+  formatShape,
+  type Layer,
+  type LayerType,
+  type Network,
+} from './layers.js';
 
 /** Single precision. */
 const BYTES_PER_ELEMENT = 4;
@@ -42,13 +49,21 @@ export function inputShape(layer: Layer, layers: ReadonlyMap<string, Layer>): Fe
 }
 
 /** Shapes of a layer's parameters by role: CONV weights [OC, IC / groups, KH, KW], FC weights [O, I], the others [C]. */
-export function parameterShapes(layer: Layer, layers: ReadonlyMap<string, Layer>): ReadonlyMap<string, readonly number[]> {
+export function parameterShapes(
+  layer: Layer,
+  layers: ReadonlyMap<string, Layer>,
+): ReadonlyMap<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>();
   const channels = layer.output.channels;
   switch (layer.type) {
     case 'conv': {
       const { kernelHeight, kernelWidth } = layer.window;
-      shapes.set('weights', [channels, inputShape(layer, layers).channels / layer.groups, kernelHeight, kernelWidth]);
+      shapes.set('weights', [
+        channels,
+        inputShape(layer, layers).channels / layer.groups,
+        kernelHeight,
+        kernelWidth,
+      ]);
       if (layer.bias) shapes.set('bias', [channels]);
       break;
     }
@@ -74,7 +89,8 @@ function multiplyAdds(layer: Layer, layers: ReadonlyMap<string, Layer>): number 
 
 function parameters(layer: Layer, layers: ReadonlyMap<string, Layer>): number {
   let total = 0;
-  for (const shape of parameterShapes(layer, layers).values()) total += shape.reduce((product, extent) => product * extent, 1);
+  for (const shape of parameterShapes(layer, layers).values())
+    total += shape.reduce((product, extent) => product * extent, 1);
   return total;
 }
 

@@ -1,28 +1,15 @@
 /** Whether the parts of each BN layer, wherever they ended up, work on the same X and the same dY. */
-import type {
-  GradientSource,
-  LoadTransform,
-  MaskedStore,
-  Operation,
-  TrainingStep,
-} from '../training/step.js';
+import type { TrainingStep } from '../training/step.js';
+import { type BnUse, bnUsesOf } from './bn-uses.js';
 import type { Violation } from './errors.js';
 import { describe } from './step-index.js';
 
-/** One use of a BN layer by an operation. A field is null where the use does not involve it. */
-interface BnUse {
-  readonly operation: Operation;
-  readonly layer: string;
-  readonly input: string | null;
-  readonly gradient: string | null;
-}
-
-/** Violations of the rules `batch-norm-operands` and `well-formed` (unknown layers, shapes). */
+/** Violations of the rules `batch-norm-operands` and `well-formed` (shapes). */
 export function checkBatchNormOperands(step: TrainingStep): readonly Violation[] {
   const violations: Violation[] = [];
   const inputs = new Map<string, BnUse>();
   const gradients = new Map<string, BnUse>();
-  for (const use of step.operations.flatMap(usesOf)) {
+  for (const use of step.operations.flatMap(bnUsesOf)) {
     const { operation, layer, input, gradient } = use;
     const bn = step.batchNorms.get(layer);
     const complain = (tensor: string, message: string) =>
@@ -32,11 +19,7 @@ export function checkBatchNormOperands(step: TrainingStep): readonly Violation[]
         tensor,
         message: `${describe(operation)} ${message}.`,
       });
-    if (bn === undefined) {
-      const message = `${describe(operation)} names BN "${layer}", which is not in the step.`;
-      violations.push({ rule: 'well-formed', operation: operation.name, tensor: layer, message });
-      continue;
-    }
+    if (bn === undefined) continue;
     const agree = (seen: Map<string, BnUse>, key: 'input' | 'gradient', tensor: string) => {
       const first = seen.get(layer);
       if (first === undefined) seen.set(layer, use);
@@ -59,52 +42,6 @@ export function checkBatchNormOperands(step: TrainingStep): readonly Violation[]
   checkEpilogues(step, inputs, violations);
   checkStores(step, violations);
   return violations;
-}
-
-function usesOf(operation: Operation): readonly BnUse[] {
-  const use = (layer: string, input: string | null, gradient: string | null): BnUse => ({
-    operation,
-    layer,
-    input,
-    gradient,
-  });
-  const ofLoad = (load: LoadTransform | null, input: string) =>
-    load?.batchNorm ? [use(load.batchNorm, input, null)] : [];
-  const ofSource = (source: GradientSource) =>
-    source.kind === 'stored' ? [] : [use(source.batchNorm, source.input, source.gradient)];
-  const ofStore = (store: MaskedStore | null, output: string) => {
-    const uses: BnUse[] = [];
-    if (store?.batchNorm) uses.push(use(store.batchNorm, store.tensor, null));
-    if (store?.accumulate) uses.push(use(store.accumulate, store.tensor, output));
-    return uses;
-  };
-  switch (operation.kind) {
-    case 'bn-forward':
-    case 'bn-statistics':
-    case 'bn-normalise':
-      return [use(operation.batchNorm, operation.input, null)];
-    case 'bn-backward':
-    case 'bn-backward-reduce':
-    case 'bn-backward-data':
-      return [use(operation.batchNorm, operation.input, operation.gradient)];
-    case 'conv-forward':
-      return [
-        ...ofLoad(operation.load, operation.input),
-        ...operation.statistics.map((s) => use(s.batchNorm, null, null)),
-      ];
-    case 'concat-forward':
-      return operation.statistics.map((s) => use(s.batchNorm, null, null));
-    case 'conv-backward-data':
-      return [...ofSource(operation.gradient), ...ofStore(operation.store, operation.output)];
-    case 'conv-backward-weights':
-      return [...ofLoad(operation.load, operation.input), ...ofSource(operation.gradient)];
-    case 'concat-backward':
-      return ofSource(operation.gradient);
-    case 'split-backward':
-      return operation.gradients.flatMap(ofSource);
-    default:
-      return [];
-  }
 }
 
 /** Sums that ride on an operation must be of channels of that BN's own X: of X itself, or of a tensor that Concat copies into it. */

@@ -4,7 +4,7 @@
  * Operations are separated by barriers of the whole mini-batch, so "in an earlier operation" is what "complete" means for a reduction. The
  * check follows the order of operations and keeps, for each storage, the tensors that it holds at that moment.
  */
-import type { Operation, Tensor, TrainingStep } from '../training/step.js';
+import type { Operation, Tensor, TensorRole, TrainingStep } from '../training/step.js';
 import { checkBatchNormOperands } from './check-batch-norm.js';
 import { type Rule, ScheduleError, type Violation } from './errors.js';
 import { operandsOf, type WriteOperand } from './operands.js';
@@ -30,17 +30,22 @@ const IN_PLACE_KINDS: ReadonlySet<Operation['kind']> = new Set([
 
 const PHASE_ORDER = { forward: 0, backward: 1, update: 2 } as const;
 
+/** Roles of tensors that an iteration may find in memory; a feature map among them is the network's input. */
+const EXTERNAL_ROLES: ReadonlySet<TensorRole> = new Set(['feature', 'parameter', 'optimiser-state', 'label']);
+
 /** Tensors that come from outside: read, but written by no operation other than an update (inputs, labels, parameters, momenta). */
 export function externalTensors(step: TrainingStep): ReadonlySet<string> {
-  const read = new Set<string>();
+  const external = new Set<string>();
   const written = new Set<string>();
   for (const operation of step.operations) {
     const operands = operandsOf(operation, step);
-    for (const tensor of operands.reads) read.add(tensor);
+    for (const tensor of operands.reads) {
+      if (EXTERNAL_ROLES.has(step.tensors.get(tensor)?.role ?? 'mask')) external.add(tensor);
+    }
     if (operation.kind === 'update') continue;
     for (const { tensor } of operands.writes) written.add(tensor);
   }
-  return new Set([...read].filter((tensor) => !written.has(tensor)));
+  return new Set([...external].filter((tensor) => !written.has(tensor)));
 }
 
 /**
@@ -63,18 +68,23 @@ export function checkStep(step: TrainingStep): void {
 
 /** What a rewrite must not lose: inputs stay inputs, and BN layers, updates and losses stay. */
 export function findLosses(before: TrainingStep, after: TrainingStep): readonly Violation[] {
-  const kept = new Set(after.operations.map((operation) => operation.name));
+  const updated = new Set<string>();
+  const losses = new Set<string>();
+  for (const operation of after.operations) {
+    if (operation.kind === 'update') updated.add(operation.parameter);
+    if (operation.kind === 'softmax-loss-forward') losses.add(operation.loss);
+  }
   const violations: Violation[] = [];
   for (const operation of before.operations) {
-    if (kept.has(operation.name)) continue;
-    if (operation.kind === 'update') {
+    if (operation.kind === 'update' && !updated.has(operation.parameter)) {
       violations.push({
         rule: 'parameter-gradient',
         operation: operation.name,
         tensor: operation.parameter,
         message: `${describe(operation)} is lost, so parameter "${operation.parameter}" is never updated.`,
       });
-    } else if (operation.kind === 'softmax-loss-forward') {
+    }
+    if (operation.kind === 'softmax-loss-forward' && !losses.has(operation.loss)) {
       violations.push({
         rule: 'well-formed',
         operation: operation.name,

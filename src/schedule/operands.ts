@@ -1,18 +1,11 @@
 /**
- * What an operation reads and writes, parameters and per-channel statistics included.
- *
- * This is the dataflow that the legality rules and the passes look at. It says nothing of how often a tensor is swept: a tensor that an
- * operation reads in three loops is listed once.
+ * What an operation reads and writes, as the legality rules and the passes see it: whole tensors, and channel ranges of sums that ride on an
+ * operation. How often a tensor is swept does not matter here.
  */
-import type {
-  BatchNorm,
-  GradientSource,
-  LoadTransform,
-  MaskedStore,
-  Operation,
-  StatisticsEpilogue,
-  TrainingStep,
-} from '../training/step.js';
+import { tensorAccesses } from '../training/accesses.js';
+import type { BatchNorm, Operation, TrainingStep } from '../training/step.js';
+import { bnUsesOf } from './bn-uses.js';
+import { ScheduleError } from './errors.js';
 
 /** Channels [from, to) of a per-channel vector. */
 export interface ChannelRange {
@@ -27,197 +20,63 @@ export interface WriteOperand {
 }
 
 export interface Operands {
-  /** Tensors read, without duplicates, in the order in which the operation names them. */
+  /** Tensors that must hold their values before the operation starts, without duplicates. */
   readonly reads: readonly string[];
+  /** A tensor that the operation writes twice stands here twice. */
   readonly writes: readonly WriteOperand[];
 }
 
-class OperandList implements Operands {
-  readonly reads: string[] = [];
-  readonly writes: WriteOperand[] = [];
-  readonly #batchNorms: ReadonlyMap<string, BatchNorm>;
-
-  constructor(step: TrainingStep) {
-    this.#batchNorms = step.batchNorms;
+/**
+ * Operands of one operation of `step`. The running mean and variance, which the statistics move along, are left out.
+ * @throws ScheduleError if the operation names a BN layer that the step does not have
+ */
+export function operandsOf(operation: Operation, step: TrainingStep): Operands {
+  checkLayers(operation, step);
+  const reads: string[] = [];
+  const writes: WriteOperand[] = [];
+  const riding =
+    operation.kind === 'conv-forward' || operation.kind === 'concat-forward' ? operation.statistics : [];
+  const layers = riding.map(({ batchNorm }) => step.batchNorms.get(batchNorm) as BatchNorm);
+  const summed = new Set(layers.flatMap(({ mean, variance }) => [mean, variance]));
+  const own = ownSums(operation, step);
+  const skipped = new Set(layers.flatMap(runningOf));
+  if ('batchNorm' in operation) {
+    for (const tensor of runningOf(step.batchNorms.get(operation.batchNorm))) skipped.add(tensor);
   }
-
-  read(...tensors: readonly (string | null)[]): this {
-    for (const tensor of tensors) {
-      if (tensor !== null && !this.reads.includes(tensor)) this.reads.push(tensor);
-    }
-    return this;
+  for (const access of tensorAccesses(operation, step, { bnBlocking: 'streaming' })) {
+    const { tensor } = access;
+    if (skipped.has(tensor)) continue;
+    if (access.reads > 0 && !own.has(tensor)) reads.push(tensor);
+    if (summed.has(tensor)) continue;
+    for (let time = 0; time < access.writes; time++) writes.push({ tensor, channels: null });
   }
-
-  write(...tensors: readonly (string | null)[]): this {
-    for (const tensor of tensors) {
-      if (tensor !== null) this.writes.push({ tensor, channels: null });
-    }
-    return this;
+  for (const { batchNorm, channelOffset, channels } of riding) {
+    const { mean, variance } = step.batchNorms.get(batchNorm) as BatchNorm;
+    const range = { from: channelOffset, to: channelOffset + channels };
+    writes.push({ tensor: mean, channels: range }, { tensor: variance, channels: range });
   }
+  return { reads, writes };
+}
 
-  /** Unknown BN layers have no operands here; the legality check names them. */
-  #batchNorm(layer: string | null): BatchNorm | undefined {
-    return layer === null ? undefined : this.#batchNorms.get(layer);
-  }
-
-  readMoments(layer: string | null): this {
-    const bn = this.#batchNorm(layer);
-    return bn ? this.read(bn.mean, bn.variance) : this;
-  }
-
-  readAffine(layer: string | null): this {
-    const bn = this.#batchNorm(layer);
-    return bn ? this.read(bn.gamma, bn.beta) : this;
-  }
-
-  writeMoments(layer: string): this {
-    const bn = this.#batchNorm(layer);
-    return bn ? this.write(bn.mean, bn.variance) : this;
-  }
-
-  writeGradientSums(layer: string | null): this {
-    const bn = this.#batchNorm(layer);
-    return bn ? this.write(bn.gammaGradient, bn.betaGradient) : this;
-  }
-
-  /** dX needs the moments, gamma and the whole of dgamma and dbeta. */
-  readForDataGradient(layer: string): this {
-    const bn = this.#batchNorm(layer);
-    return bn ? this.read(bn.mean, bn.variance, bn.gamma, bn.gammaGradient, bn.betaGradient) : this;
-  }
-
-  load(load: LoadTransform | null): this {
-    if (load === null) return this;
-    return this.readMoments(load.batchNorm).readAffine(load.batchNorm).write(load.storeTo);
-  }
-
-  source(source: GradientSource): this {
-    if (source.kind === 'stored') return this.read(source.tensor);
-    return this.read(source.gradient, source.input)
-      .readForDataGradient(source.batchNorm)
-      .write(source.storeTo);
-  }
-
-  epilogues(statistics: readonly StatisticsEpilogue[]): this {
-    for (const epilogue of statistics) {
-      const bn = this.#batchNorm(epilogue.batchNorm);
-      if (!bn) continue;
-      const channels = { from: epilogue.channelOffset, to: epilogue.channelOffset + epilogue.channels };
-      this.writes.push({ tensor: bn.mean, channels }, { tensor: bn.variance, channels });
-    }
-    return this;
-  }
-
-  maskedStore(store: MaskedStore | null): this {
-    if (store === null) return this;
-    this.read(store.tensor).readMoments(store.batchNorm).readAffine(store.batchNorm);
-    return this.readMoments(store.accumulate).writeGradientSums(store.accumulate);
+function checkLayers(operation: Operation, step: TrainingStep): void {
+  for (const { layer } of bnUsesOf(operation)) {
+    if (step.batchNorms.has(layer)) continue;
+    const message = `${operation.type} "${operation.name}" names BN "${layer}", which is not in the step.`;
+    throw new ScheduleError(null, [
+      { rule: 'well-formed', operation: operation.name, tensor: layer, message },
+    ]);
   }
 }
 
-/**
- * Operands of one operation of `step`.
- * @param step gives the per-channel tensors of the BN layers that the operation names
- */
-export function operandsOf(operation: Operation, step: TrainingStep): Operands {
-  const list = new OperandList(step);
-  switch (operation.kind) {
-    case 'conv-forward':
-      return list
-        .read(operation.input)
-        .load(operation.load)
-        .read(operation.weights, operation.bias)
-        .write(operation.output)
-        .epilogues(operation.statistics);
-    case 'conv-backward-data':
-      return list
-        .source(operation.gradient)
-        .read(operation.weights)
-        .maskedStore(operation.store)
-        .write(operation.output);
-    case 'conv-backward-weights':
-      return list
-        .read(operation.input)
-        .load(operation.load)
-        .source(operation.gradient)
-        .write(operation.output, operation.biasOutput);
-    case 'bn-forward':
-      return list
-        .read(operation.input)
-        .readAffine(operation.batchNorm)
-        .writeMoments(operation.batchNorm)
-        .write(operation.output);
-    case 'bn-statistics':
-      return list.read(operation.input).writeMoments(operation.batchNorm);
-    case 'bn-normalise':
-      return list
-        .read(operation.input)
-        .readMoments(operation.batchNorm)
-        .readAffine(operation.batchNorm)
-        .write(operation.output);
-    case 'bn-backward': {
-      const gamma = step.batchNorms.get(operation.batchNorm)?.gamma ?? null;
-      return list
-        .read(operation.input, operation.gradient, operation.maskedBy, gamma)
-        .readMoments(operation.batchNorm)
-        .writeGradientSums(operation.batchNorm)
-        .write(operation.output);
-    }
-    case 'bn-backward-reduce':
-      return list
-        .read(operation.input, operation.gradient)
-        .readMoments(operation.batchNorm)
-        .writeGradientSums(operation.batchNorm);
-    case 'bn-backward-data':
-      return list
-        .read(operation.input, operation.gradient)
-        .readForDataGradient(operation.batchNorm)
-        .write(operation.output);
-    case 'relu-forward':
-      return list.read(operation.input).write(operation.output);
-    case 'relu-backward':
-      return list.read(operation.value, operation.gradient).write(operation.output);
-    case 'pool-forward':
-      return list.read(operation.input).write(operation.output, operation.mask);
-    case 'pool-backward':
-      return list.read(operation.gradient, operation.mask).write(operation.output);
-    case 'concat-forward':
-      return list
-        .read(...operation.inputs)
-        .write(operation.output)
-        .epilogues(operation.statistics);
-    case 'concat-backward':
-      return list.source(operation.gradient).write(...operation.outputs);
-    case 'split-backward':
-      for (const gradient of operation.gradients) list.source(gradient);
-      return list.write(operation.output);
-    case 'sum-forward':
-      return list.read(...operation.inputs).write(operation.output);
-    case 'sum-backward':
-      return list.read(operation.gradient).write(...operation.outputs);
-    case 'fc-forward':
-      return list.read(operation.input, operation.weights, operation.bias).write(operation.output);
-    case 'fc-backward-data':
-      return list.read(operation.gradient, operation.weights).write(operation.output);
-    case 'fc-backward-weights':
-      return list.read(operation.input, operation.gradient).write(operation.output, operation.biasOutput);
-    case 'lrn-forward':
-      return list.read(operation.input).write(operation.output, operation.scale);
-    case 'lrn-backward':
-      return list
-        .read(operation.input, operation.scale, operation.value, operation.gradient)
-        .write(operation.output);
-    case 'dropout-forward':
-      return list.read(operation.input).write(operation.output, operation.mask);
-    case 'dropout-backward':
-      return list.read(operation.gradient, operation.mask).write(operation.output);
-    case 'softmax-loss-forward':
-      return list.read(operation.input, operation.labels).write(operation.probabilities, operation.loss);
-    case 'softmax-loss-backward':
-      return list.read(operation.probabilities, operation.labels).write(operation.output);
-    case 'update':
-      return list
-        .read(operation.parameter, operation.gradient, operation.velocity)
-        .write(operation.parameter, operation.velocity);
-  }
+/** Sums that a whole BN operation completes, behind a barrier of its own, before it uses them. */
+function ownSums(operation: Operation, step: TrainingStep): ReadonlySet<string> {
+  if (operation.kind !== 'bn-forward' && operation.kind !== 'bn-backward') return new Set();
+  const bn = step.batchNorms.get(operation.batchNorm) as BatchNorm;
+  return new Set(
+    operation.kind === 'bn-forward' ? [bn.mean, bn.variance] : [bn.gammaGradient, bn.betaGradient],
+  );
+}
+
+function runningOf(bn: BatchNorm | undefined): readonly string[] {
+  return bn === undefined ? [] : [bn.runningMean, bn.runningVariance];
 }

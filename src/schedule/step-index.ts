@@ -18,9 +18,9 @@ export function stays<T>(reason: string): Decision<T> {
   return { host: null, reason };
 }
 
-/** Kind and name of an operation, for messages. */
+/** Category and name of an operation, for messages: `Pooling "pool1.forward"`. */
 export function describe(operation: Operation): string {
-  return `${operation.kind} "${operation.name}"`;
+  return `${operation.type} "${operation.name}"`;
 }
 
 /** A read-only index over one step; passes make a new one for each step. */

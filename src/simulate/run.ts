@@ -51,7 +51,7 @@ export class SimulatorBug extends Error {
 
 /** Runs one phase: every core walks its tiles, then the barrier. @returns when the barrier opens */
 function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
-  const { engine, memory, order, cores } = chip;
+  const { engine, memory, order, clock, cores } = chip;
   const tiles = new Int32Array(cores);
   const counts = Int32Array.from({ length: cores }, (_, core) => phase.tileCount(core));
   engine.begin(startPs, (core: number, out: OpStream) => {
@@ -70,12 +70,13 @@ function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
       throw new SimulatorBug(`Nothing can move in phase ${phase.name}:\n${waits.join('\n')}`);
     }
     if (next < cores) {
-      if (engine.advance(next, order.horizon(next))) running--;
+      order.horizon(next, clock);
+      if (engine.advance(next)) running--;
     } else {
       const channel = next - cores;
       const tag = memory.step(channel);
       order.update(next, memory.nextPs[channel] as number);
-      if (tag >= 0) engine.answer(tag, memory.answerPs[0] as number, memory.unloadedPs[0] as number);
+      if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
     }
   }
   const openPs = engine.lastArrivalPs() + chip.barrierPs;
@@ -91,7 +92,7 @@ function drainMemory(chip: Chip): void {
     if (next < cores || order.times[next] === Infinity || !memory.busy(next - cores)) return;
     const tag = memory.step(next - cores);
     order.update(next, memory.nextPs[next - cores] as number);
-    if (tag >= 0) engine.answer(tag, memory.answerPs[0] as number, memory.unloadedPs[0] as number);
+    if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
   }
 }
 
@@ -152,8 +153,8 @@ export function runProgram(spec: MachineSpec, share: ChipShare, program: Program
     options.onKernel?.(index + 1, kernel);
   });
   if (options.flush === true) {
-    engine.flush(timePs);
-    chip.shared.flush(timePs);
+    engine.flush();
+    chip.shared.flush();
   }
   drainMemory(chip);
   const statistics = chip.statistics();

@@ -108,11 +108,16 @@ class AccessList {
 
   source(source: GradientSource): this {
     if (source.kind === 'stored') return this.read(source.tensor);
-    return this.read(source.gradient).read(source.input).propagateGradient(source.batchNorm).write(source.storeTo);
+    return this.read(source.gradient)
+      .read(source.input)
+      .propagateGradient(source.batchNorm)
+      .write(source.storeTo);
   }
 
   store(store: MaskedStore | null): this {
-    return store === null ? this : this.read(store.tensor).normalise(store.batchNorm).reduceGradients(store.accumulate);
+    return store === null
+      ? this
+      : this.read(store.tensor).normalise(store.batchNorm).reduceGradients(store.accumulate);
   }
 
   epilogues(epilogues: readonly StatisticsEpilogue[]): this {
@@ -126,7 +131,11 @@ class AccessList {
  *
  * @throws Error if the operation names a BN layer that the step does not have
  */
-export function tensorAccesses(operation: Operation, step: TrainingStep, options: AccessOptions): TensorAccess[] {
+export function tensorAccesses(
+  operation: Operation,
+  step: TrainingStep,
+  options: AccessOptions,
+): TensorAccess[] {
   const list = new AccessList(step);
   addAccesses(list, operation, options.bnBlocking === 'cached');
   return list.list();
@@ -138,7 +147,11 @@ function addAccesses(list: AccessList, operation: Operation, cached: boolean): A
       list.read(operation.input).load(operation.load).read(operation.weights).read(operation.bias);
       return list.write(operation.output).epilogues(operation.statistics);
     case 'conv-backward-data':
-      return list.source(operation.gradient).read(operation.weights).store(operation.store).write(operation.output);
+      return list
+        .source(operation.gradient)
+        .read(operation.weights)
+        .store(operation.store)
+        .write(operation.output);
     case 'conv-backward-weights':
       list.read(operation.input).load(operation.load).source(operation.gradient);
       return list.write(operation.output).write(operation.biasOutput);
@@ -197,7 +210,11 @@ function addAccesses(list: AccessList, operation: Operation, cached: boolean): A
     case 'fc-backward-data':
       return list.read(operation.gradient).read(operation.weights).write(operation.output);
     case 'fc-backward-weights':
-      return list.read(operation.input).read(operation.gradient).write(operation.output).write(operation.biasOutput);
+      return list
+        .read(operation.input)
+        .read(operation.gradient)
+        .write(operation.output)
+        .write(operation.biasOutput);
     case 'lrn-forward':
       return list.read(operation.input).write(operation.scale).write(operation.output);
     case 'lrn-backward':

@@ -30,7 +30,8 @@ export class BackwardPass {
     if (!this.#plan.needsGradient.has(layer.name)) return;
     if (layer.type === 'softmax-loss') this.#addLoss(layer);
     // The ReLU inside a BN hands its gradient over as it is: the BN's operation masks it.
-    else if (layer.type === 'relu' && this.#isFused(layer)) this.#deliver(layer.inputs[0] as string, this.#collect(layer));
+    else if (layer.type === 'relu' && this.#isFused(layer))
+      this.#deliver(layer.inputs[0] as string, this.#collect(layer));
     else this.#addLayer(layer, this.#collect(layer));
   }
 
@@ -144,7 +145,14 @@ export class BackwardPass {
         const weights = parameterName(layer.name, 'weights');
         if (this.#needed(input)) {
           const output = this.#addInputGradient(layer);
-          push({ ...base, name: `${layer.name}.backward-data`, kind: 'fc-backward-data', gradient, weights, output });
+          push({
+            ...base,
+            name: `${layer.name}.backward-data`,
+            kind: 'fc-backward-data',
+            gradient,
+            weights,
+            output,
+          });
         }
         push({
           ...base,
@@ -169,7 +177,13 @@ export class BackwardPass {
       }
       case 'relu': {
         const value = this.#occupants.get(this.#table.get(layer.name).storage) as string;
-        push({ ...base, kind: 'relu-backward', value, gradient, output: this.#addInPlaceGradient(layer, gradient) });
+        push({
+          ...base,
+          kind: 'relu-backward',
+          value,
+          gradient,
+          output: this.#addInPlaceGradient(layer, gradient),
+        });
         return;
       }
       case 'dropout': {

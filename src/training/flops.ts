@@ -6,7 +6,15 @@
  * per channel (square roots, divisions, momentum of running statistics) is not. A transform on load counts once per element of the tensor loaded, whatever
  * number of times a kernel repeats it.
  */
-import type { GradientSource, LoadTransform, MaskedStore, Operation, StatisticsEpilogue, TrainingStep, Window2d } from './step.js';
+import type {
+  GradientSource,
+  LoadTransform,
+  MaskedStore,
+  Operation,
+  StatisticsEpilogue,
+  TrainingStep,
+  Window2d,
+} from './step.js';
 import { tensorElements } from './tensors.js';
 
 /** Operations per element of each elementwise part. */
@@ -64,12 +72,15 @@ class FlopCounter {
 
   load(load: LoadTransform | null, input: string): number {
     if (load === null) return 0;
-    const perElement = (load.batchNorm === null ? 0 : FLOPS_PER_ELEMENT.normalise) + (load.relu ? FLOPS_PER_ELEMENT.relu : 0);
+    const perElement =
+      (load.batchNorm === null ? 0 : FLOPS_PER_ELEMENT.normalise) + (load.relu ? FLOPS_PER_ELEMENT.relu : 0);
     return perElement * this.elements(input);
   }
 
   source(source: GradientSource): number {
-    return source.kind === 'stored' ? 0 : FLOPS_PER_ELEMENT.propagateGradient * this.elements(source.gradient);
+    return source.kind === 'stored'
+      ? 0
+      : FLOPS_PER_ELEMENT.propagateGradient * this.elements(source.gradient);
   }
 
   /** Tensor in which the gradient of the operation's output has its shape. */
@@ -112,7 +123,8 @@ export function flops(operation: Operation, step: TrainingStep): number {
   switch (operation.kind) {
     case 'conv-forward': {
       const bias = operation.bias === null ? 0 : count.elements(operation.output);
-      const fused = count.load(operation.load, operation.input) + count.epilogues(operation.statistics, operation.output);
+      const fused =
+        count.load(operation.load, operation.input) + count.epilogues(operation.statistics, operation.output);
       return count.conv(operation.output, operation.weights) + bias + fused;
     }
     case 'conv-backward-data': {
@@ -126,11 +138,13 @@ export function flops(operation: Operation, step: TrainingStep): number {
       return count.conv(gradient, operation.output) + bias + fused;
     }
     case 'bn-forward': {
-      const moments = operation.statistics === 'two-pass' ? per.mean + per.twoPassVariance : per.singlePassMoments;
+      const moments =
+        operation.statistics === 'two-pass' ? per.mean + per.twoPassVariance : per.singlePassMoments;
       return (moments + per.normalise + (operation.relu ? per.relu : 0)) * count.elements(operation.input);
     }
     case 'bn-statistics': {
-      const moments = operation.statistics === 'two-pass' ? per.mean + per.twoPassVariance : per.singlePassMoments;
+      const moments =
+        operation.statistics === 'two-pass' ? per.mean + per.twoPassVariance : per.singlePassMoments;
       return moments * count.elements(operation.input);
     }
     case 'bn-normalise':
@@ -152,7 +166,10 @@ export function flops(operation: Operation, step: TrainingStep): number {
       return count.windowTaps(operation.window) * count.elements(operation.output);
     case 'pool-backward':
       // Maximum: one addition, to where the maximum was. Average: one addition per tap, and one product.
-      return (operation.mode === 'max' ? 1 : count.windowTaps(operation.window) + 1) * count.elements(operation.gradient);
+      return (
+        (operation.mode === 'max' ? 1 : count.windowTaps(operation.window) + 1) *
+        count.elements(operation.gradient)
+      );
     case 'concat-forward':
       return count.epilogues(operation.statistics, operation.output);
     case 'concat-backward':

@@ -1,10 +1,18 @@
 /** The forward pass of a training step, layer by layer. */
-import type { Layer, PoolLayer, ConvLayer, GlobalPoolLayer } from '../network/layers.js';
-import { inputShape, parameterShapes } from '../network/totals.js';
+
 import type { OperationType } from '../kernel/kernel.js';
+import type { ConvLayer, GlobalPoolLayer, Layer, PoolLayer } from '../network/layers.js';
+import { inputShape, parameterShapes } from '../network/totals.js';
 import type { TrainingPlan } from './plan.js';
 import type { Operation, Window2d } from './step.js';
-import { describeBatchNorm, gradientName, LABELS, parameterName, type TensorTable, velocityName } from './tensor-table.js';
+import {
+  describeBatchNorm,
+  gradientName,
+  LABELS,
+  parameterName,
+  type TensorTable,
+  velocityName,
+} from './tensor-table.js';
 
 /** Report category of each layer type's operations. */
 export const OPERATION_TYPES: Readonly<Record<Exclude<Layer['type'], 'input'>, OperationType>> = {
@@ -42,7 +50,11 @@ function addParameters(layer: Layer, plan: TrainingPlan, table: TensorTable): vo
   }
 }
 
-function addBatchNormTensors(layer: Extract<Layer, { type: 'bn' }>, plan: TrainingPlan, table: TensorTable): void {
+function addBatchNormTensors(
+  layer: Extract<Layer, { type: 'bn' }>,
+  plan: TrainingPlan,
+  table: TensorTable,
+): void {
   const batchNorm = describeBatchNorm(layer, plan.options.batch);
   for (const name of [batchNorm.mean, batchNorm.variance, batchNorm.runningMean, batchNorm.runningVariance]) {
     table.addPlain(name, 'statistics', [batchNorm.channels]);
@@ -82,12 +94,25 @@ export function buildForward(layer: Layer, plan: TrainingPlan, table: TensorTabl
       addBatchNormTensors(layer, plan, table);
       const relu = plan.fusedRelus.get(layer.name);
       const output = table.addLike(relu ?? layer.name, input, 'feature');
-      return { ...base, kind: 'bn-forward', batchNorm: layer.name, statistics: 'two-pass', input, output, relu: relu !== undefined };
+      return {
+        ...base,
+        kind: 'bn-forward',
+        batchNorm: layer.name,
+        statistics: 'two-pass',
+        input,
+        output,
+        relu: relu !== undefined,
+      };
     }
     case 'relu': {
       if (plan.fusedRelus.get(input) === layer.name) return null;
       const storage = plan.inPlace.has(layer.name) ? table.get(input).storage : layer.name;
-      return { ...base, kind: 'relu-forward', input, output: table.addLike(layer.name, input, 'feature', storage) };
+      return {
+        ...base,
+        kind: 'relu-forward',
+        input,
+        output: table.addLike(layer.name, input, 'feature', storage),
+      };
     }
     case 'dropout': {
       const storage = plan.inPlace.has(layer.name) ? table.get(input).storage : layer.name;
@@ -101,18 +126,39 @@ export function buildForward(layer: Layer, plan: TrainingPlan, table: TensorTabl
       // MKL-DNN's workspace has one byte per output for windows of up to 255 elements.
       const maskName = `${layer.name}.mask`;
       const mask = layer.mode === 'max' ? table.addLike(maskName, output, 'mask', maskName, 1) : null;
-      return { ...base, kind: 'pool-forward', mode: layer.mode, window: operationWindow(layer), input, output, mask };
+      return {
+        ...base,
+        kind: 'pool-forward',
+        mode: layer.mode,
+        window: operationWindow(layer),
+        input,
+        output,
+        mask,
+      };
     }
     case 'global-pool': {
       const output = table.addFeature(layer.name, layer.output, table.get(input).layout);
-      return { ...base, kind: 'pool-forward', mode: 'average', window: planeWindow(layer, plan), input, output, mask: null };
+      return {
+        ...base,
+        kind: 'pool-forward',
+        mode: 'average',
+        window: planeWindow(layer, plan),
+        input,
+        output,
+        mask: null,
+      };
     }
     case 'concat': {
       const output = table.addFeature(layer.name, layer.output, table.get(input).layout);
       return { ...base, kind: 'concat-forward', inputs: layer.inputs, output, statistics: [] };
     }
     case 'sum':
-      return { ...base, kind: 'sum-forward', inputs: layer.inputs, output: table.addLike(layer.name, input, 'feature') };
+      return {
+        ...base,
+        kind: 'sum-forward',
+        inputs: layer.inputs,
+        output: table.addLike(layer.name, input, 'feature'),
+      };
     case 'fc':
       return {
         ...base,

@@ -58,7 +58,8 @@ function findUses(step: TrainingStep): Map<string, Use> {
 export function analyseLifetimes(step: TrainingStep): LifetimeAnalysis {
   const uses = findUses(step);
   const permanent = new Set<string>();
-  for (const { runningMean, runningVariance } of step.batchNorms.values()) permanent.add(runningMean).add(runningVariance);
+  for (const { runningMean, runningVariance } of step.batchNorms.values())
+    permanent.add(runningMean).add(runningVariance);
   const lifetimes = new Map<string, TensorLifetime>();
   const storages = new Map<string, { first: number; last: number; bytes: number }>();
   const end = step.operations.length - 1;

@@ -1,5 +1,5 @@
 /** What the forward and the backward pass must agree on before either is written down: consumers, needed gradients, what runs in place. */
-import { type Layer, type Network } from '../network/layers.js';
+import type { Layer, Network } from '../network/layers.js';
 
 /** How the modelled software trains a network. */
 export interface TrainingOptions {

@@ -1,7 +1,6 @@
 /** The tensors of a training step while it is being written down, and how they are named. */
-import type { BnLayer, FeatureShape, Layer } from '../network/layers.js';
+import { type BnLayer, CHANNEL_BLOCK, type FeatureShape, type Layer } from '../network/layers.js';
 import type { BatchNorm, Tensor, TensorRole } from './step.js';
-import { CHANNEL_BLOCK } from './tensors.js';
 
 /** Name of the mini-batch's labels. A layer's name has no dot, so no tensor of a layer can have this one. */
 export const LABELS = 'input.labels';
@@ -76,7 +75,13 @@ export class TensorTable {
   }
 
   /** A tensor shaped like another, in its own storage or in `storage`. */
-  addLike(name: string, like: string, role: TensorRole, storage = name, elementBytes: Tensor['elementBytes'] = 4): string {
+  addLike(
+    name: string,
+    like: string,
+    role: TensorRole,
+    storage = name,
+    elementBytes: Tensor['elementBytes'] = 4,
+  ): string {
     const { shape, layout } = this.get(like);
     return this.#add({ name, role, shape, layout, elementBytes, storage });
   }

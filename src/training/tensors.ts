@@ -1,8 +1,6 @@
 /** Sizes of tensors. */
+import { CHANNEL_BLOCK } from '../network/layers.js';
 import type { Tensor } from './step.js';
-
-/** Channels of one line in nChw16c: 16 single-precision channels are 64 bytes. */
-export const CHANNEL_BLOCK = 16;
 
 /** Elements that the mathematics has. */
 export function tensorElements(tensor: Tensor): number {

@@ -152,6 +152,7 @@ export function backwardAxis(inSize: number, outSize: number, taps: number, stri
 
 /** For each output index of an axis: the range of input indices that it needs and the taps that hit. */
 export interface AxisNeeds {
+  /** Lowest index that this output or a later one needs; never falls from one output to the next. */
   readonly low: Int32Array;
   /** Exclusive; never falls from one output to the next. */
   readonly high: Int32Array;
@@ -177,6 +178,7 @@ export function axisNeeds(axis: Axis): AxisNeeds {
     high[out] = reached;
     low[out] = Math.min(from, reached);
   }
+  for (let out = axis.outSize - 2; out >= 0; out--) low[out] = Math.min(low[out] as number, low[out + 1] as number);
   return { low, high, hits };
 }
 

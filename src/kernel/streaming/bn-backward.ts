@@ -5,7 +5,7 @@
  * baseline software has fused the ReLU, both loops also read Y, whose sign masks dY.
  */
 import type { BnBackward, BnBackwardData, BnBackwardReduce } from '../../training/step.js';
-import { flops as operationFlops } from '../../training/flops.js';
+import { FLOPS_PER_ELEMENT, flops as operationFlops } from '../../training/flops.js';
 import { geometryOf } from '../address-map.js';
 import { batchNormOf, type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
@@ -15,9 +15,6 @@ import { type BlockGroup, blockGroups } from './bn-grid.js';
 import { splitFlops } from './phases.js';
 import { shapeOf } from './shapes.js';
 import { jitUnroll } from './step-cost.js';
-
-/** Flops per element by which the flops of the whole operation are shared: loop 1 subtracts, multiplies and adds twice; loop 2 has six operations. */
-const LOOP_FLOPS = { reduce: 4, data: 6 } as const;
 
 /** Micro-ops of masking dY by the sign of Y: a compare and a masked move. */
 const MASK_ARITHMETIC = 2;
@@ -137,8 +134,10 @@ export function lowerBnBackward(operation: BnBackward, context: LoweringContext)
     operationFlops(operation, context.step),
     groups.map((group) => group.blocks),
   );
+  const mask = operation.maskedBy === null ? 0 : FLOPS_PER_ELEMENT.relu;
+  const loopFlops = [FLOPS_PER_ELEMENT.reduceGradients + mask, FLOPS_PER_ELEMENT.propagateGradient + mask];
   const phases = groups.flatMap((group, index) => {
-    const [reduce = 0, data = 0] = splitFlops(byGroup[index] as number, [LOOP_FLOPS.reduce, LOOP_FLOPS.data]);
+    const [reduce = 0, data = 0] = splitFlops(byGroup[index] as number, loopFlops);
     const ofGroup = [
       ...reducePhases(context, operation, group, sums, reduce),
       dataPhase(context, operation, group, data),

@@ -6,7 +6,7 @@
  * loops run over one group of channel blocks before the next group starts.
  */
 import type { BatchNorm, BnForward, BnNormalise, BnStatistics } from '../../training/step.js';
-import { flops as operationFlops } from '../../training/flops.js';
+import { FLOPS_PER_ELEMENT, flops as operationFlops } from '../../training/flops.js';
 import { geometryOf } from '../address-map.js';
 import { batchNormOf, type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
@@ -17,11 +17,8 @@ import { splitFlops } from './phases.js';
 import { shapeOf } from './shapes.js';
 import { jitUnroll, type Mix } from './step-cost.js';
 
-/** Flops per element by which an operation's flops are shared among its loops: mean 1, variance 3, both in one pass 3, normalise 4, clip 1. */
-const LOOP_FLOPS = { mean: 1, variance: 3, singlePass: 3, normalise: 4, relu: 1 } as const;
-
 /** Running mean and variance, where the step keeps them: updated by the thread that finishes a channel's sums. */
-function runningStatistics(context: LoweringContext, batchNorm: BatchNorm): string[] {
+export function runningStatistics(context: LoweringContext, batchNorm: BatchNorm): string[] {
   return [batchNorm.runningMean, batchNorm.runningVariance].filter((name) => context.step.tensors.has(name));
 }
 
@@ -112,6 +109,12 @@ function normalisePhase(
   });
 }
 
+/** Flops per element of the loops of sub-BN1. */
+function statisticsFlops(kind: 'two-pass' | 'single-pass'): number[] {
+  const { mean, twoPassVariance, singlePassMoments } = FLOPS_PER_ELEMENT;
+  return kind === 'two-pass' ? [mean, twoPassVariance] : [singlePassMoments];
+}
+
 /** Flops of each group and loop: `[group][loop]`. */
 function flopsByGroup(total: number, groups: readonly BlockGroup[], loopWeights: readonly number[]): number[][] {
   const byGroup = splitFlops(
@@ -133,9 +136,8 @@ export function lowerBnForward(operation: BnForward, context: LoweringContext): 
   const isTwoPass = operation.statistics === 'two-pass';
   const sums = allocatePartials(context, operation.name, isTwoPass ? 1 : 2, geometry, groups);
   const flops = operationFlops(operation, context.step);
-  const normaliseWeight = LOOP_FLOPS.normalise + (operation.relu ? LOOP_FLOPS.relu : 0);
-  const statisticsWeights = isTwoPass ? [LOOP_FLOPS.mean, LOOP_FLOPS.variance] : [LOOP_FLOPS.singlePass];
-  const shares = flopsByGroup(flops, groups, [...statisticsWeights, normaliseWeight]);
+  const normaliseFlops = FLOPS_PER_ELEMENT.normalise + (operation.relu ? FLOPS_PER_ELEMENT.relu : 0);
+  const shares = flopsByGroup(flops, groups, [...statisticsFlops(operation.statistics), normaliseFlops]);
   const running = runningStatistics(context, batchNorm);
   return {
     name: operation.name,
@@ -172,7 +174,7 @@ export function lowerBnStatistics(operation: BnStatistics, context: LoweringCont
     : blockGroups(context.target, { ...context.software, bnBlocking: 'streaming' }, geometry, 1);
   const sums = allocatePartials(context, operation.name, isTwoPass ? 1 : 2, geometry, groups);
   const flops = operationFlops(operation, context.step);
-  const shares = flopsByGroup(flops, groups, isTwoPass ? [LOOP_FLOPS.mean, LOOP_FLOPS.variance] : [LOOP_FLOPS.singlePass]);
+  const shares = flopsByGroup(flops, groups, statisticsFlops(operation.statistics));
   const running = runningStatistics(context, batchNorm);
   return {
     name: operation.name,

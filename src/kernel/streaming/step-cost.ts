@@ -22,6 +22,8 @@ export interface Mix {
   readonly accumulators?: number;
   /** Micro-ops per line beside the body, for example a plane's set-up spread over its lines. */
   readonly extraMicroOps?: number;
+  /** Cycles of the divider per 512 bits: divisions and square roots are not pipelined. */
+  readonly dividerCycles?: number;
 }
 
 /** Arguments of `OpStream.run` for one step. */
@@ -54,6 +56,7 @@ export function stepCost(target: Target, mix: Mix): StepCost {
       (vectors * mix.stores) / target.storePorts,
       microOps / target.issueWidth,
       chainCycles,
+      mix.dividerCycles ?? 0,
     ),
     fmaCycles,
     instructions: Math.max(1, Math.round(microOps)),
@@ -64,4 +67,17 @@ export function stepCost(target: Target, mix: Mix): StepCost {
 /** MKL-DNN's unrolling of streaming loops: 4 blocks of 4 registers on 512-bit vectors, none below (jit_uni_batch_normalization, v0.12). */
 export function jitUnroll(target: Target): { readonly registers: number; readonly vectors: number } {
   return target.vectorBits >= 512 ? { registers: 4, vectors: 16 } : { registers: 1, vectors: 1 };
+}
+
+/** Loops over a whole feature map that a compiler has vectorised without unrolling (copies, sums): vectors per iteration. */
+export const COMPILED_UNROLL = 1;
+
+/** The cost of `factor` steps as one. */
+export function scaleCost(cost: StepCost, factor: number): StepCost {
+  return {
+    busyCycles: cost.busyCycles * factor,
+    fmaCycles: cost.fmaCycles * factor,
+    instructions: Math.max(1, Math.round(cost.instructions * factor)),
+    loads: Math.round(cost.loads * factor),
+  };
 }

@@ -1,7 +1,7 @@
 /**
  * The level that the cores of a socket share: last-level cache slices and, with them, the directory of what the private caches above hold.
  *
- * One set of one slice is contiguous in a flat Int32Array: its cache ways, then its directory (snoop filter) ways, each in recency order. The
+ * One set of one slice is contiguous in a flat Int32Array: its cache ways, then its directory (snoop filter) ways; the cache ways in recency order. The
  * protocol is MESI. A directory entry names either the one cluster that holds the line exclusively (and may have modified it) or a set of sharers.
  * A line that becomes shared is installed in the cache, so that further readers find it there.
  *
@@ -9,6 +9,7 @@
  * a line invalidates it above; the directory has as many ways as the cache and cannot overflow, since it holds a subset of the cache's lines.
  * `none`: there is a directory only.
  */
+import { Clock, type ClockRegisters } from '../clock.js';
 import type { LatencyModel } from '../interconnect/latency.js';
 
 /** Where a request's data came from; also the category that a wait for it is booked under. */
@@ -57,23 +58,22 @@ export interface SharedLevelCounters {
 
 export interface SharedLevel {
   /**
-   * A cluster asks for a line at time t.
+   * A cluster asks for a line at Clock.Now.
    * @param exclusive it wants to write
-   * @returns time at which the data (or the permission) arrives, or -1 when main memory must be asked; then `directoryReadyPs[0]` is the time at which
-   *   the miss is known at the slice. `grantedFlags[0]` (Flag bits) and `source[0]` are set in both cases.
+   * @returns true when the answer is known: Clock.Ready is the time at which the data (or the permission) arrives; false when main memory must be
+   *   asked: Clock.Known is the time at which the miss is known at the slice. `grantedFlags[0]` (Flag bits) and `source[0]` are set in both cases.
    */
-  request(core: number, cluster: number, line: number, timePs: number, exclusive: boolean): number;
-  /** A cluster gives up a line, clean or dirty. */
-  evict(cluster: number, line: number, dirty: boolean, writable: boolean, timePs: number): void;
+  request(core: number, cluster: number, line: number, exclusive: boolean): boolean;
+  /** A cluster gives up a line, clean or dirty, at Clock.Now. */
+  evict(cluster: number, line: number, dirty: boolean, writable: boolean): void;
   /** Removes every copy of a line (a non-temporal store writes it in memory). */
-  purge(core: number, cluster: number, line: number): void;
+  purge(cluster: number, line: number): void;
   /** Sharers that the directory knows of, for checks: cluster numbers. */
   sharersOf(line: number): number[];
   /** Whether a socket's cache holds the line: -1 no, 0 clean, 1 dirty. For checks. */
   cached(socket: number, line: number): number;
   /** Writes all dirty lines to memory, through `writeMemory`. For the end of a flushed run. */
-  flush(timePs: number): void;
-  readonly directoryReadyPs: Float64Array;
+  flush(): void;
   readonly grantedFlags: Int32Array;
   readonly source: Int32Array;
   readonly counters: SharedLevelCounters;
@@ -98,13 +98,14 @@ export function hashLine(line: number): number {
 }
 
 /**
- * @param writeMemory hands a dirty line to main memory on behalf of a socket
+ * @param writeMemory hands a dirty line to main memory on behalf of a socket, at Clock.Now
  */
 export function createSharedLevel(
   shape: SharedLevelShape,
   latency: LatencyModel,
   above: PrivateCaches,
-  writeMemory: (socket: number, line: number, timePs: number) => void,
+  writeMemory: (socket: number, line: number) => void,
+  clock: ClockRegisters,
 ): SharedLevel {
   const { sockets, clustersPerSocket, slicesPerSocket, sets, cacheWays, directoryWays, inclusion } = shape;
   const { slicePs, occupancyPs, snoopPs } = shape;
@@ -115,7 +116,6 @@ export function createSharedLevel(
   const maskWords = Math.ceil(clustersPerSocket / 32);
   const masks = new Int32Array(sockets * slicesPerSocket * sets * directoryWays * maskWords);
   const portFreePs = new Float64Array(sockets * slicesPerSocket);
-  const directoryReadyPs = new Float64Array(1);
   const grantedFlags = new Int32Array(1);
   const source = new Int32Array(1);
   const counters: SharedLevelCounters = {
@@ -163,12 +163,6 @@ export function createSharedLevel(
     return (set * directoryWays + (at - set * stride - cacheWays)) * maskWords;
   }
 
-  function moveMask(from: number, to: number): void {
-    const source = maskAt(from);
-    const target = maskAt(to);
-    for (let word = 0; word < maskWords; word++) masks[target + word] = masks[source + word] as number;
-  }
-
   function setSharer(at: number, owner: number): void {
     const word = maskAt(at) + (owner >> 5);
     masks[word] = (masks[word] as number) | (1 << (owner & 31));
@@ -198,14 +192,8 @@ export function createSharedLevel(
     entries[last] = INVALID;
   }
 
-  function removeDirectory(base: number, at: number): void {
-    const last = base + stride - 1;
-    for (let to = at; to < last; to++) {
-      const entry = entries[to + 1] as number;
-      entries[to] = entry;
-      if (entry !== INVALID && (entry & EXCLUSIVE) === 0) moveMask(to + 1, to);
-    }
-    entries[last] = INVALID;
+  function removeDirectory(at: number): void {
+    entries[at] = INVALID;
   }
 
   /** Drops every private copy that the entry names. @returns 1 if one was modified. */
@@ -236,7 +224,7 @@ export function createSharedLevel(
     return (((entries[at] as number) >> DIRECTORY_BITS) << setBits) | set;
   }
 
-  function insertCache(socket: number, base: number, address: number, flags: number, timePs: number): void {
+  function insertCache(socket: number, base: number, address: number, flags: number): void {
     const last = base + cacheWays - 1;
     const victim = entries[last] as number;
     if (victim !== INVALID) {
@@ -246,12 +234,12 @@ export function createSharedLevel(
         const held = findDirectory(base, victimLine);
         if (held >= 0) {
           dirty |= invalidateEntry(held, socket, -1);
-          removeDirectory(base, held);
+          removeDirectory(held);
         }
       }
       if (dirty !== 0) {
         counters.writebacksOut++;
-        writeMemory(socket, victimLine, timePs);
+        writeMemory(socket, victimLine);
       }
     }
     for (let to = last; to > base; to--) entries[to] = entries[to - 1] as number;
@@ -266,11 +254,11 @@ export function createSharedLevel(
   }
 
   /** Takes in a line that comes down from a private cache. */
-  function takeIn(socket: number, base: number, address: number, dirty: number, shared: number, timePs: number): void {
+  function takeIn(socket: number, base: number, address: number, dirty: number, shared: number): void {
     if (cacheWays === 0) {
       if (dirty !== 0) {
         counters.writebacksOut++;
-        writeMemory(socket, address, timePs);
+        writeMemory(socket, address);
       }
       return;
     }
@@ -279,26 +267,24 @@ export function createSharedLevel(
       if (dirty !== 0) entries[at] = (entries[at] as number) | CACHE_DIRTY;
       return;
     }
-    insertCache(socket, base, address, dirty | shared, timePs);
+    insertCache(socket, base, address, dirty | shared);
   }
 
-  function insertDirectory(socket: number, base: number, address: number, entryFlags: number, timePs: number): number {
+  /** Position of the new entry. Where no way is free, one is displaced, each in its turn. */
+  function insertDirectory(socket: number, base: number, address: number, entryFlags: number): number {
     const first = base + cacheWays;
-    const last = base + stride - 1;
-    const victim = entries[last] as number;
-    if (victim !== INVALID) {
+    let at = first;
+    const end = first + directoryWays;
+    while (at < end && entries[at] !== INVALID) at++;
+    if (at === end) {
       counters.directoryEvictions++;
-      const victimLine = line(last);
-      const dirty = invalidateEntry(last, socket, -1);
-      takeIn(socket, base, victimLine, dirty, 0, timePs);
+      at = first + (counters.directoryEvictions % directoryWays);
+      const victimLine = line(at);
+      const dirty = invalidateEntry(at, socket, -1);
+      takeIn(socket, base, victimLine, dirty, 0);
     }
-    for (let to = last; to > first; to--) {
-      const entry = entries[to - 1] as number;
-      entries[to] = entry;
-      if (entry !== INVALID && (entry & EXCLUSIVE) === 0) moveMask(to - 1, to);
-    }
-    entries[first] = ((address >> setBits) << DIRECTORY_BITS) | entryFlags;
-    return first;
+    entries[at] = ((address >> setBits) << DIRECTORY_BITS) | entryFlags;
+    return at;
   }
 
   /** Turns an entry into a shared one with no sharers yet. */
@@ -311,7 +297,7 @@ export function createSharedLevel(
    * Looks for the line in the other socket, on behalf of a miss here.
    * @returns -1: not there; otherwise bit 0: a modified copy was found (and is now clean there or gone), bit 1: copies remain there
    */
-  function askOtherSocket(socket: number, slice: number, address: number, exclusive: boolean, timePs: number): number {
+  function askOtherSocket(socket: number, slice: number, address: number, exclusive: boolean): number {
     const other = 1 - socket;
     const base = baseOf(other, slice, address);
     const held = findDirectory(base, address);
@@ -321,7 +307,7 @@ export function createSharedLevel(
     if (exclusive) {
       if (held >= 0) {
         dirty |= invalidateEntry(held, other, -1);
-        removeDirectory(base, held);
+        removeDirectory(held);
       }
       cacheAt = cacheWays > 0 ? findCache(base, address) : -1;
       if (cacheAt >= 0) {
@@ -340,22 +326,22 @@ export function createSharedLevel(
       dirty |= (entries[cacheAt] as number) & CACHE_DIRTY;
       entries[cacheAt] = ((entries[cacheAt] as number) & ~CACHE_DIRTY) | CACHE_SHARED;
     }
-    if (dirty !== 0) writeMemory(other, address, timePs); // MESI has no owned state: memory is made current when a modified line becomes shared
+    if (dirty !== 0) writeMemory(other, address); // MESI has no owned state: memory is made current when a modified line becomes shared
     return 2 | dirty;
   }
 
-  function invalidateOtherSocket(socket: number, slice: number, address: number, timePs: number): boolean {
-    return sockets === 2 && askOtherSocket(socket, slice, address, true, timePs) >= 0;
+  function invalidateOtherSocket(socket: number, slice: number, address: number): boolean {
+    return sockets === 2 && askOtherSocket(socket, slice, address, true) >= 0;
   }
 
-  function request(core: number, cluster: number, address: number, timePs: number, exclusive: boolean): number {
+  function request(core: number, cluster: number, address: number, exclusive: boolean): boolean {
     const socket = sockets === 1 ? 0 : cluster < clustersPerSocket ? 0 : 1;
     const local = cluster - socket * clustersPerSocket;
     const slice = sliceOf(address);
     const base = baseOf(socket, slice, address);
     const port = socket * slicesPerSocket + slice;
     const wayPs = latency.toSlicePs(core, address);
-    let start = timePs + wayPs;
+    let start = (clock[Clock.Now] as number) + wayPs;
     if ((portFreePs[port] as number) > start) start = portFreePs[port] as number;
     portFreePs[port] = start + occupancyPs;
     const known = start + slicePs;
@@ -370,7 +356,8 @@ export function createSharedLevel(
         const owner = entry & OWNER_MASK;
         if (owner === local) {
           grantedFlags[0] = GRANT_WRITABLE;
-          return known + wayPs;
+          clock[Clock.Ready] = known + wayPs;
+          return true;
         }
         counters.hits++;
         counters.forwards++;
@@ -381,21 +368,23 @@ export function createSharedLevel(
           counters.invalidations++;
           entries[held] = (entry & ~OWNER_MASK) | local;
           grantedFlags[0] = GRANT_WRITABLE | dirty;
-          return ready;
+          clock[Clock.Ready] = ready;
+          return true;
         }
         const dirty = above.downgrade(ownerCluster, address);
         makeShared(held);
         setSharer(held, owner);
         setSharer(held, local);
-        takeIn(socket, base, address, dirty, 0, timePs);
+        takeIn(socket, base, address, dirty, 0);
         grantedFlags[0] = 0;
-        return ready;
+        clock[Clock.Ready] = ready;
+          return true;
       }
       if (exclusive) {
         const wasSharer = ((masks[maskAt(held) + (local >> 5)] as number) & (1 << (local & 31))) !== 0;
         const before = counters.invalidations;
         invalidateEntry(held, socket, cluster);
-        const crossed = invalidateOtherSocket(socket, slice, address, timePs);
+        const crossed = invalidateOtherSocket(socket, slice, address);
         entries[held] = ((address >> setBits) << DIRECTORY_BITS) | EXCLUSIVE | local;
         let dirty = 0;
         if (cacheAt >= 0) {
@@ -410,25 +399,27 @@ export function createSharedLevel(
         const acknowledged = known + (counters.invalidations > before ? latency.farthestPs(core) * 2 + snoopPs : 0) + (crossed ? latency.crossingPs * 2 : 0);
         if (wasSharer || cacheAt >= 0) {
           counters.hits++;
-          return acknowledged + wayPs;
+          clock[Clock.Ready] = acknowledged + wayPs;
+          return true;
         }
         counters.misses++;
         source[0] = Source.Dram;
-        directoryReadyPs[0] = acknowledged;
-        return -1;
+        clock[Clock.Known] = acknowledged;
+        return false;
       }
       setSharer(held, local);
       grantedFlags[0] = 0;
       if (cacheAt >= 0) {
         counters.hits++;
         promoteCache(base, cacheAt);
-        return known + wayPs;
+        clock[Clock.Ready] = known + wayPs;
+          return true;
       }
       counters.misses++;
-      if (cacheWays > 0) insertCache(socket, base, address, CACHE_SHARED, timePs);
+      if (cacheWays > 0) insertCache(socket, base, address, CACHE_SHARED);
       source[0] = Source.Dram;
-      directoryReadyPs[0] = known;
-      return -1;
+      clock[Clock.Known] = known;
+      return false;
     }
 
     if (cacheAt >= 0) {
@@ -436,7 +427,7 @@ export function createSharedLevel(
       const flags = entries[cacheAt] as number;
       const foreign = (flags & CACHE_SHARED) !== 0;
       let ready = known + wayPs;
-      if (foreign && exclusive && invalidateOtherSocket(socket, slice, address, timePs)) ready += latency.crossingPs * 2;
+      if (foreign && exclusive && invalidateOtherSocket(socket, slice, address)) ready += latency.crossingPs * 2;
       let granted = foreign && !exclusive ? 0 : GRANT_WRITABLE;
       if (leavesOnHit && granted !== 0) {
         granted |= flags & CACHE_DIRTY;
@@ -446,24 +437,25 @@ export function createSharedLevel(
         promoteCache(base, cacheAt);
       }
       grantedFlags[0] = granted;
-      const at = insertDirectory(socket, base, address, granted === 0 ? 0 : EXCLUSIVE | local, timePs);
+      const at = insertDirectory(socket, base, address, granted === 0 ? 0 : EXCLUSIVE | local);
       if (granted === 0) {
         clearMask(at);
         setSharer(at, local);
       }
-      return ready;
+      clock[Clock.Ready] = ready;
+          return true;
     }
 
     let granted = GRANT_WRITABLE;
     let remote = -1;
     if (sockets === 2) {
-      remote = askOtherSocket(socket, slice, address, exclusive, timePs);
+      remote = askOtherSocket(socket, slice, address, exclusive);
       if (remote >= 0 && !exclusive) granted = 0;
       if (remote >= 0 && exclusive) granted |= remote & GRANT_DIRTY;
     }
     grantedFlags[0] = granted;
-    if (installsOnMiss) insertCache(socket, base, address, granted === 0 ? CACHE_SHARED : 0, timePs);
-    const at = insertDirectory(socket, base, address, granted === 0 ? 0 : EXCLUSIVE | local, timePs);
+    if (installsOnMiss) insertCache(socket, base, address, granted === 0 ? CACHE_SHARED : 0);
+    const at = insertDirectory(socket, base, address, granted === 0 ? 0 : EXCLUSIVE | local);
     if (granted === 0) {
       clearMask(at);
       setSharer(at, local);
@@ -471,15 +463,16 @@ export function createSharedLevel(
     if (remote >= 0) {
       counters.remoteForwards++;
       counters.hits++;
-      return known + 2 * latency.crossingPs + slicePs + snoopPs + wayPs;
+      clock[Clock.Ready] = known + 2 * latency.crossingPs + slicePs + snoopPs + wayPs;
+      return true;
     }
     counters.misses++;
     source[0] = Source.Dram;
-    directoryReadyPs[0] = known;
-    return -1;
+    clock[Clock.Known] = known;
+    return false;
   }
 
-  function evict(cluster: number, address: number, dirty: boolean, writable: boolean, timePs: number): void {
+  function evict(cluster: number, address: number, dirty: boolean, writable: boolean): void {
     const socket = sockets === 1 ? 0 : cluster < clustersPerSocket ? 0 : 1;
     const local = cluster - socket * clustersPerSocket;
     const base = baseOf(socket, sliceOf(address), address);
@@ -487,28 +480,28 @@ export function createSharedLevel(
     if (dirty) counters.writebacksIn++;
     if (held >= 0) {
       const entry = entries[held] as number;
-      if ((entry & EXCLUSIVE) !== 0) removeDirectory(base, held);
+      if ((entry & EXCLUSIVE) !== 0) removeDirectory(held);
       else {
         const first = maskAt(held);
         const word = first + (local >> 5);
         masks[word] = (masks[word] as number) & ~(1 << (local & 31));
         let left = 0;
         for (let index = 0; index < maskWords; index++) left |= masks[first + index] as number;
-        if (left === 0) removeDirectory(base, held);
+        if (left === 0) removeDirectory(held);
       }
     }
-    if (inclusion === 'victim') takeIn(socket, base, address, dirty ? CACHE_DIRTY : 0, writable || sockets === 1 ? 0 : CACHE_SHARED, timePs);
-    else if (dirty) takeIn(socket, base, address, CACHE_DIRTY, 0, timePs);
+    if (inclusion === 'victim') takeIn(socket, base, address, dirty ? CACHE_DIRTY : 0, writable || sockets === 1 ? 0 : CACHE_SHARED);
+    else if (dirty) takeIn(socket, base, address, CACHE_DIRTY, 0);
   }
 
-  function purge(_core: number, cluster: number, address: number): void {
+  function purge(cluster: number, address: number): void {
     const slice = sliceOf(address);
     for (let socket = 0; socket < sockets; socket++) {
       const base = baseOf(socket, slice, address);
       const held = findDirectory(base, address);
       if (held >= 0) {
         invalidateEntry(held, socket, cluster);
-        removeDirectory(base, held);
+        removeDirectory(held);
       }
       const at = cacheWays > 0 ? findCache(base, address) : -1;
       if (at >= 0) removeCache(base, at);
@@ -535,7 +528,7 @@ export function createSharedLevel(
     return at < 0 ? -1 : (entries[at] as number) & CACHE_DIRTY;
   }
 
-  function flush(timePs: number): void {
+  function flush(): void {
     for (let index = 0; index < sockets * slicesPerSocket * sets; index++) {
       const base = index * stride;
       const socket = Math.floor(index / (slicesPerSocket * sets));
@@ -543,12 +536,12 @@ export function createSharedLevel(
         const entry = entries[at] as number;
         if (entry !== INVALID && (entry & CACHE_DIRTY) !== 0) {
           counters.writebacksOut++;
-          writeMemory(socket, ((entry >> CACHE_BITS) << setBits) | (index & setMask), timePs);
+          writeMemory(socket, ((entry >> CACHE_BITS) << setBits) | (index & setMask));
         }
       }
     }
     entries.fill(INVALID);
   }
 
-  return { request, evict, purge, sharersOf, cached, flush, directoryReadyPs, grantedFlags, source, counters };
+  return { request, evict, purge, sharersOf, cached, flush, grantedFlags, source, counters };
 }

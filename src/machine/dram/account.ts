@@ -68,7 +68,8 @@ export function createBusAccount(
   tCKps: number,
   latency: { readonly read: number; readonly write: number; readonly burst: number },
 ): BusAccount {
-  const words = new Int32Array(channels * STRIDE);
+  // Doubles, because an idle time may be longer than 32 bits of cycles.
+  const words = new Float64Array(channels * STRIDE);
   const cycles = new Float64Array(channels * CAUSES);
   for (let channel = 0; channel < channels; channel++) words[channel * STRIDE + LAST_RANK] = -1;
 

@@ -1,4 +1,4 @@
-import { BANK_STRIDE, OPEN_ROW } from './timing.js';
+import { BANK_STRIDE, LONG_AGO, OPEN_ROW } from './timing.js';
 
 /**
  * The requests that controllers hold: a pool of entries per channel, strung into one list of reads and one of writes per bank, in order of
@@ -45,6 +45,8 @@ export interface RequestPool {
   rowClosed(bankAt: number): void;
   /** The bank's listed write to a line, or -1. */
   findWrite(bankAt: number, line: number): number;
+  /** Moves a channel's acceptance cycles back. */
+  rebase(channel: number, cycles: number): void;
 }
 
 /**
@@ -61,6 +63,7 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
   const found = new Uint8Array(size);
   const free = new Int32Array(size);
   const freeCount = new Int32Array(channels).fill(capacity);
+  const acceptedCycle = new Int32Array(size);
   for (let i = 0; i < size; i++) free[i] = i;
   for (let at = 0; at < banks.length; at += BANK_STRIDE) banks.fill(-1, at + HEAD, at + ACTIVE + 1);
 
@@ -78,7 +81,7 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
     found,
     tag: new Int32Array(size),
     arrivalPs: new Float64Array(size),
-    acceptedCycle: new Int32Array(size),
+    acceptedCycle,
     sequence: new Int32Array(size),
 
     add(channel, at, isWrite, requestRow) {
@@ -136,6 +139,12 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
       let entry = banks[at + HEAD + 1];
       while (entry >= 0 && line[entry] !== wanted) entry = next[entry];
       return entry;
+    },
+
+    rebase(channel, cycles) {
+      for (let i = channel * capacity; i < (channel + 1) * capacity; i++) {
+        acceptedCycle[i] = Math.max(LONG_AGO, acceptedCycle[i] - cycles);
+      }
     },
   };
 }

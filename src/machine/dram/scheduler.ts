@@ -47,8 +47,8 @@ const CLASS_QUEUED = 3;
 const CLASS_NONE = 4;
 
 /**
- * FR-FCFS. Each bank offers one command: the column command of its oldest row hit, else what its oldest request needs next. The first to be
- * ready is chosen; among those ready together the oldest. A bank with hits queued does not close its row for a *younger* request; for an older one it does.
+ * FR-FCFS: each bank offers one command, the column command of its oldest row hit, else what its oldest request needs next. Among these the first
+ * to be ready is chosen; among those ready together the oldest request's. A row is closed only when nothing queued wants it or a request is overaged.
  */
 export interface Scheduler {
   /** Chooses the channel's next command, to be issued at `from` or later, and writes it to the channel's words. */
@@ -111,31 +111,24 @@ export function createScheduler(
       return;
     }
     rankOfClass = CLASS_QUEUED;
-    const hit = banks[at + HIT + mode];
-    entry = banks[at + HEAD + mode];
+    entry = banks[at + HIT + mode];
+    if (entry < 0) entry = banks[at + HEAD + mode];
     if (aged >= 0 && bankAtOf[aged] === at) {
       rankOfClass = CLASS_AGED;
       entry = aged;
     }
+    const openRow = banks[at + OPEN_ROW];
     if (entry < 0) {
       cycle = NEVER;
-    } else if (banks[at + OPEN_ROW] < 0) {
+    } else if (openRow < 0) {
       cycle = activateCycle(at);
       command = ACTIVATE;
-    } else if (pool.row[entry] === banks[at + OPEN_ROW]) {
+    } else if (pool.row[entry] === openRow) {
       cycle = columnCycle(at, mode);
       command = COLUMN;
     } else {
       cycle = banks[at + PRECHARGE_READY];
       command = PRECHARGE;
-      if (hit >= 0 && rankOfClass === CLASS_QUEUED) {
-        const hitCycle = columnCycle(at, mode);
-        if (hitCycle < cycle) {
-          cycle = hitCycle;
-          command = COLUMN;
-          entry = hit;
-        }
-      }
     }
   }
 
@@ -215,7 +208,7 @@ export function createScheduler(
     const reads = words[c + QUEUED];
     const writes = words[c + QUEUED + 1];
     if (words[c + WRITE_MODE] === 0) return writes > drainAbove || (reads === 0 && writes > 0) ? 1 : 0;
-    return writes < drainBelow && reads > 0 ? 0 : 1;
+    return reads > 0 && (writes < drainBelow || writes === 0) ? 0 : 1;
   }
 
   /** Finds the oldest request held, and whether it has passed the age limit. Runs at most once per `ageLimit` cycles and overaged request. */

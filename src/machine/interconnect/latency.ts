@@ -32,7 +32,7 @@ export function createLatencyModel(shape: LatencyShape): LatencyModel {
   const table = latencyTable(shape.interconnect, tiles);
   // A slice of the chip keeps the distances of the whole chip: cluster i of n sits where the middle of the i-th n-th of the tiles is.
   const tileOfCluster = Int32Array.from({ length: clustersPerSocket }, (_, index) => Math.floor(((index + 0.5) * tiles) / clustersPerSocket));
-  const farthest = Float64Array.from({ length: tiles }, (_, from) => {
+  const farthest = Int32Array.from({ length: tiles }, (_, from) => {
     let most = 0;
     for (let to = 0; to < tiles; to++) most = Math.max(most, table[from * tiles + to] as number);
     return most;

@@ -18,11 +18,11 @@ export function hopsBetween(spec: InterconnectSpec, tiles: number, from: number,
   }
 }
 
-/** One-way latencies in ps, `[from * tiles + to]`. */
-export function latencyTable(spec: InterconnectSpec, tiles: number): Float64Array {
-  const table = new Float64Array(tiles * tiles);
+/** One-way latencies in ps, `[from * tiles + to]`. Small integers, so that they are never boxed. */
+export function latencyTable(spec: InterconnectSpec, tiles: number): Int32Array {
+  const table = new Int32Array(tiles * tiles);
   for (let from = 0; from < tiles; from++) {
-    for (let to = 0; to < tiles; to++) table[from * tiles + to] = hopsBetween(spec, tiles, from, to) * spec.hopPs;
+    for (let to = 0; to < tiles; to++) table[from * tiles + to] = hopsBetween(spec, tiles, from, to) * Math.round(spec.hopPs);
   }
   return table;
 }

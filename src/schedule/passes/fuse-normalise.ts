@@ -6,8 +6,8 @@
  * X and dY for these sums go. Backward-weights recomputes Z from X, or reads the stored Z.
  */
 import type { LoadTransform, MaskedStore, Tensor, TrainingStep } from '../../training/step.js';
-import { backwardSplit, forwardSplit, nothingLeft, onEveryOperation } from '../conditions.js';
-import type { ScheduleOptions, SchedulePass } from '../pass.js';
+import { backwardSplit, forwardSplit, nothingLeft } from '../conditions.js';
+import type { Condition, ScheduleOptions, SchedulePass } from '../pass.js';
 import { StepEditor } from '../step-editor.js';
 import {
   type BnSite,
@@ -19,7 +19,7 @@ import {
   StepIndex,
   stays,
 } from '../step-index.js';
-import { findReluHost } from './rcf.js';
+import { findReluHost, reluSites } from './rcf.js';
 
 /** The operations of CONV_b that take over the normalise and its backward half. */
 export interface NormaliseHost {
@@ -28,19 +28,16 @@ export interface NormaliseHost {
   readonly backwardWeights: OperationOf<'conv-backward-weights'>;
 }
 
-const reluMoved = {
+const reluMoved: Condition = {
   sentence: 'No ReLU stands between a BN and a CONV that could take it (apply rcf first).',
-  violations: (step: TrainingStep) => {
+  violations(step) {
     const index = new StepIndex(step);
-    return onEveryOperation(reluMoved.sentence, (operation) => {
-      if (operation.kind !== 'relu-forward') return null;
-      const producer = index.producerOf(operation.input);
-      if (producer?.kind !== 'bn-normalise' || findReluHost(index, operation).host === null) return null;
-      return {
-        tensor: operation.input,
-        message: `stands between ${describe(producer)} and its CONV; apply rcf first`,
-      };
-    }).violations(step);
+    return reluSites(step).flatMap((relu) => {
+      const follows = relu.kind === 'bn-forward' || index.producerOf(relu.input)?.type === 'BN';
+      if (!follows || findReluHost(index, relu).host === null) return [];
+      const message = `${describe(relu)} clips "${relu.output}" between a BN and a CONV; apply rcf first.`;
+      return [{ rule: 'requires', operation: relu.name, tensor: relu.output, message }];
+    });
   },
 };
 
@@ -64,6 +61,7 @@ export const fuseNormalise: SchedulePass = {
 /** The CONV that can normalise as it loads, or why none can. */
 export function findNormaliseConv(index: StepIndex, site: BnSite): Decision<NormaliseHost> {
   const { input: x, output: y, outputGradient: dY } = site;
+  const own = site.normalise ?? site.whole;
   if (x === null || y === null) return stays('its output is not in the step');
   const consumers = index.forwardReadersOf(y);
   const [forward] = consumers;
@@ -79,10 +77,10 @@ export function findNormaliseConv(index: StepIndex, site: BnSite): Decision<Norm
     );
   }
   if (forward.kind !== 'conv-forward') return stays(`its output goes to ${describe(forward)}, not to a CONV`);
-  if (site.wholeBackward?.maskedBy)
-    return stays('its backward pass masks by a built-in ReLU and cannot be split');
+  if (own?.relu || site.wholeBackward?.maskedBy) {
+    return stays('its built-in ReLU masks inside its backward pass; rcf would move it first');
+  }
   const sums = site.reduce ?? site.wholeBackward;
-  const own = site.normalise ?? site.whole;
   if (dY === null || sums === null || own === null) return stays('it has no backward pass');
 
   const backwardData = index.producerOf(dY);
@@ -97,6 +95,9 @@ export function findNormaliseConv(index: StepIndex, site: BnSite): Decision<Norm
   const [backwardWeights] = weights;
   if (weights.length !== 1 || backwardWeights?.kind !== 'conv-backward-weights') {
     return stays(`${weights.map(describe).join(', ')} reads its output in the backward pass`);
+  }
+  if (forward.load?.batchNorm || backwardData.store?.batchNorm) {
+    return stays(`${describe(forward)} already applies a BN as it loads`);
   }
   const overwriter = index.overwriterBetween(x, own, sums);
   if (overwriter !== null)
@@ -124,7 +125,7 @@ function fuse(editor: StepEditor, step: TrainingStep, site: Fusable, options: Sc
   const { normalise, reduce, host } = site;
   const batchNorm = site.batchNorm.layer;
   const x = normalise.input;
-  const relu = normalise.relu || host.forward.load?.relu === true;
+  const relu = host.forward.load?.relu === true;
   const z = options.storeZ ? addStoredZ(editor, step, normalise) : null;
 
   const load = (storeTo: string | null): LoadTransform => ({ batchNorm, relu, storeTo });

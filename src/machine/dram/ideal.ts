@@ -1,0 +1,72 @@
+import type { IdealMemorySpec } from '../spec.js';
+import { createArrivalQueue } from './arrival-queue.js';
+import type { MainMemory } from './memory.js';
+
+const LINE_BYTES = 64;
+
+/**
+ * Ideal memory: every channel moves one line per `LINE_BYTES / (bytesPerSecond / channelsPerSocket)` and answers `latencyPs` after the line's
+ * turn; no banks, no queues of bounded length. Infinite bandwidth makes every answer come after the latency alone. Lines are interleaved
+ * singly over the channels of a socket.
+ */
+export function createIdealMemory(spec: IdealMemorySpec, channels: number): MainMemory {
+  const { latencyPs, channelsPerSocket } = spec;
+  const linePs = (LINE_BYTES * 1e12 * channelsPerSocket) / spec.bytesPerSecond;
+  const queue = createArrivalQueue(channels, 64);
+  const nextPs = new Float64Array(channels).fill(Infinity);
+  /** When each channel has moved what it has been given; fractional, so that a rate is met exactly over many lines. */
+  const freePs = new Float64Array(channels);
+  const answerPs = new Float64Array(1);
+  const unloadedPs = new Float64Array(1);
+  let readLines = 0;
+  let writtenLines = 0;
+  let readLatencyPs = 0;
+
+  return {
+    channels,
+    nextPs,
+    answerPs,
+    unloadedPs,
+    channelOf: (line) => line % channelsPerSocket,
+    enqueue(channel, line, isWrite, timePs, tag) {
+      queue.push(channel, line, isWrite ? 1 : 0, timePs, tag);
+      if (queue.count[channel] === 1) nextPs[channel] = Math.max(timePs, Math.ceil(freePs[channel]));
+    },
+    step(channel) {
+      const index = queue.front(channel);
+      const timePs = queue.timePsAt(channel, index);
+      const tag = queue.tagAt(channel, index);
+      const start = Math.max(timePs, freePs[channel]);
+      freePs[channel] = start + linePs;
+      if (queue.isWriteAt(channel, index) === 1) {
+        writtenLines++;
+        answerPs[0] = nextPs[channel];
+        unloadedPs[0] = 0;
+      } else {
+        readLines++;
+        answerPs[0] = Math.ceil(start + linePs) + latencyPs;
+        unloadedPs[0] = Math.min(Math.floor(linePs) + latencyPs, answerPs[0] - timePs);
+        readLatencyPs += answerPs[0] - timePs;
+      }
+      queue.pop(channel);
+      nextPs[channel] =
+        queue.count[channel] === 0
+          ? Infinity
+          : Math.max(queue.timePsAt(channel, queue.front(channel)), Math.ceil(freePs[channel]));
+      return tag;
+    },
+    busy: (channel) => queue.count[channel] > 0,
+    idleReadPs: Math.ceil(linePs) + latencyPs,
+    statistics: () => ({
+      readLines,
+      writtenLines,
+      rowHits: 0,
+      rowEmpty: 0,
+      rowConflicts: 0,
+      activates: 0,
+      precharges: 0,
+      refreshes: 0,
+      readLatencyPs,
+    }),
+  };
+}
