@@ -7,4 +7,8 @@ export const commands: CommandRegistry = {
     summary: 'print the JSON Schema or the reference of a kind of file',
     load: () => import('./commands/schema.js'),
   },
+  verify: {
+    summary: 'compare what schedules compute with the baseline, on real numbers',
+    load: () => import('./commands/verify.js'),
+  },
 };

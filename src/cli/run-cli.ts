@@ -41,16 +41,15 @@ async function dispatch(
     );
   }
 
-  const parser = yargs([...given])
+  const parser: Argv = yargs([...given])
     .scriptName('normcore')
     .usage('$0 <command> [options]')
     .locale('en')
     .version(packageVersion())
     .help()
     .alias('help', 'h')
-    .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
-    .check(refuseNonNumbers)
+    .check((values): true => refuseSurprises(values, listOptions(parser)))
     .showHelpOnFail(false)
     .exitProcess(false)
     .wrap(Math.min(context.columns, 110));
@@ -85,13 +84,20 @@ async function dispatch(
     throw new UserError(`a command is expected. Commands: ${names.join(', ')}. See: normcore --help`);
 }
 
-/** Yargs turns what is no number into NaN and goes on. */
-function refuseNonNumbers(argv: Readonly<Record<string, unknown>>): true {
+/** Refuses what yargs lets through: NaN where a number was wanted, and the list that it makes of an option given twice. */
+function refuseSurprises(argv: Readonly<Record<string, unknown>>, lists: readonly string[]): true {
   for (const [key, value] of Object.entries(argv)) {
-    const isWrong = Number.isNaN(value) || (Array.isArray(value) && value.some((item) => Number.isNaN(item)));
-    if (isWrong) throw new UserError(`--${key}: a number is expected`);
+    if (key === '_' || key === '$0') continue;
+    const items: unknown[] = Array.isArray(value) ? value : [value];
+    if (items.some((item) => Number.isNaN(item))) throw new UserError(`--${key}: a number is expected`);
+    if (Array.isArray(value) && !lists.includes(key)) throw new UserError(`--${toKebab(key)} is given twice`);
   }
   return true;
+}
+
+/** Options and positionals that take several values. Yargs keeps them where its types do not show it. */
+function listOptions(parser: Argv): readonly string[] {
+  return (parser as unknown as { getOptions(): { array: string[] } }).getOptions().array;
 }
 
 function isUsageError(error: unknown): boolean {

@@ -1,5 +1,5 @@
 /** YAML text to plain data that remembers where everything was written. Pure: text in, document or `ConfigurationError` out. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
 import { ConfigurationError, type Path, type Problem, renderPath } from './problem.js';
 
 /** Where a value was written; and its key, where it has one. */
@@ -75,14 +75,21 @@ export function parseDocument(text: string, file: string): ConfigDocument {
     throw new ConfigurationError(problems);
   }
 
+  const resolved = new Map<Alias, Node | undefined>();
+  const resolve = (alias: Alias): Node | undefined => {
+    if (!resolved.has(alias)) resolved.set(alias, alias.resolve(document));
+    return resolved.get(alias);
+  };
   let nodes = 0;
   const walk = (node: Node | null, path: Path, key: Place): [unknown, PlaceTree] => {
     if (++nodes > MAX_NODES || path.length > MAX_DEPTH) {
       report(key, [], 'the file expands to too many values or is nested too deeply');
       throw new ConfigurationError(problems);
     }
-    const target = isAlias(node) ? node.resolve(document) : node;
     const value = node?.range ? place(node.range[0]) : key;
+    const target = isAlias(node) ? resolve(node) : node;
+    if (isAlias(node) && target === undefined)
+      report(value, path, `the alias *${node.source} refers to nothing before it`);
     if (isMap(target)) {
       const data: Record<string, unknown> = {};
       const children = new Map<string, PlaceTree>();

@@ -41,9 +41,12 @@ export interface FeatureGeometry {
 export function geometryOf(tensor: Tensor): FeatureGeometry {
   const [images, channels, height = 1, width = 1] = tensor.shape;
   const pixels = height * width;
-  const isBlocked = tensor.layout === 'nChw16c' || (isFeature(tensor) && tensor.layout === 'plain' && pixels === 1);
+  const isBlocked =
+    tensor.layout === 'nChw16c' || (isFeature(tensor) && tensor.layout === 'plain' && pixels === 1);
   if (!isBlocked || images === undefined || channels === undefined || tensor.shape.length > 4) {
-    throw new RangeError(`tensor "${tensor.name}" (${tensor.layout}, [${tensor.shape.join(', ')}]) is no blocked feature map`);
+    throw new RangeError(
+      `tensor "${tensor.name}" (${tensor.layout}, [${tensor.shape.join(', ')}]) is no blocked feature map`,
+    );
   }
   const blocks = Math.ceil(channels / BLOCK_CHANNELS);
   const planeLines = Math.ceil((pixels * BLOCK_CHANNELS * tensor.elementBytes) / LINE_BYTES);
@@ -67,7 +70,13 @@ export function tensorLines(tensor: Tensor): number {
   }
   const [outputs, inputs, height, width] = tensor.shape;
   const isWeights = !isFeature(tensor) && tensor.shape.length === 4;
-  if (isWeights && outputs !== undefined && inputs !== undefined && height !== undefined && width !== undefined) {
+  if (
+    isWeights &&
+    outputs !== undefined &&
+    inputs !== undefined &&
+    height !== undefined &&
+    width !== undefined
+  ) {
     const padded = (channels: number) => Math.ceil(channels / BLOCK_CHANNELS) * BLOCK_CHANNELS;
     return bytes(padded(outputs) * (inputs < BLOCK_CHANNELS ? inputs : padded(inputs)) * height * width);
   }
@@ -97,7 +106,9 @@ export function createAddressMap(step: TrainingStep): AddressMap {
     const base = next;
     next += Math.ceil(Math.max(1, lines) / PAGE_LINES) * PAGE_LINES;
     if (next > MAX_LINES) {
-      throw new RangeError(`${what} ends at line ${next}, beyond the 2^31 lines (128 GiB) of the address space: simulate fewer images`);
+      throw new RangeError(
+        `${what} ends at line ${next}, beyond the 2^31 lines (128 GiB) of the address space: simulate fewer images`,
+      );
     }
     return base;
   };

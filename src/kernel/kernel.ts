@@ -7,7 +7,18 @@
 import type { OpStream } from './op-stream.js';
 
 /** Report category of an operation. A fused operation counts where its CONV (or, without one, its host) counts. */
-export type OperationType = 'CONV' | 'BN' | 'ReLU' | 'Concat/Split' | 'Pooling' | 'Sum' | 'FC' | 'LRN' | 'Loss' | 'Dropout' | 'Update';
+export type OperationType =
+  | 'CONV'
+  | 'BN'
+  | 'ReLU'
+  | 'Concat/Split'
+  | 'Pooling'
+  | 'Sum'
+  | 'FC'
+  | 'LRN'
+  | 'Loss'
+  | 'Dropout'
+  | 'Update';
 
 export type Phase = 'forward' | 'backward' | 'update';
 

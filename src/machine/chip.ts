@@ -148,7 +148,8 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     memory.enqueue(channel, line, isWrite, time, tag);
     const next = memory.nextPs[channel] as number;
     if (next !== order.times[cores + channel]) {
-      order.update(cores + channel, next);
+      order.times[cores + channel] = next;
+      order.update(cores + channel);
       if (next < (clock[Clock.Horizon] as number)) clock[Clock.Horizon] = next;
     }
   }

@@ -5,8 +5,8 @@ import { Clock, type ClockRegisters } from './clock.js';
  * index among equals, so that the order never depends on anything but the times.
  */
 export interface EventOrder {
-  /** Sets an entity's next time (Infinity: waits for another's doing). */
-  update(entity: number, time: number): void;
+  /** Takes note that `times[entity]` was set (Infinity: it waits for another's doing). */
+  update(entity: number): void;
   /** The entity that acts next. */
   winner(): number;
   /** Sets Clock.Horizon to the earliest time among all entities but `entity`, which must be the winner. */
@@ -23,8 +23,7 @@ export function createEventOrder(entities: number): EventOrder {
   for (let leaf = 0; leaf < leaves; leaf++) winners[leaves + leaf] = leaf;
   for (let node = leaves - 1; node >= 1; node--) winners[node] = winners[2 * node] as number;
 
-  function update(entity: number, time: number): void {
-    times[entity] = time;
+  function update(entity: number): void {
     for (let node = (leaves + entity) >> 1; node >= 1; node >>= 1) {
       const left = winners[2 * node] as number;
       const right = winners[2 * node + 1] as number;

@@ -4,6 +4,7 @@
  * Forward y = gamma / sqrt(var + eps) * (x - mean) + beta; backward dX = gamma / sqrt(var + eps) * (dY - dbeta/m - xhat * dgamma/m)
  * (Ioffe and Szegedy 2015, arXiv 1502.03167).
  */
+import seedrandom from 'seedrandom';
 import type { BatchNorm } from '../training/step.js';
 import type { Execution } from './execution.js';
 import type { MomentAccumulator } from './moments/accumulator.js';
@@ -167,6 +168,7 @@ export function singlePassStatistics(execution: Execution, layer: string, input:
 
 function storeStatistics(execution: Execution, layer: string, offset: number, mean: Real, variance: Real): void {
   const batchNorm = execution.batchNorm(layer);
+  if (execution.settings.statisticsNoise > 0) addNoise(execution, layer, mean, variance);
   execution.write(batchNorm.mean).set(mean, offset);
   execution.write(batchNorm.variance).set(variance, offset);
   updateRunning(execution, batchNorm, batchNorm.runningMean, offset, mean, 1);
@@ -174,6 +176,17 @@ function storeStatistics(execution: Execution, layer: string, offset: number, me
   // The running variance estimates the population's: biased times m / (m - 1).
   const unbiased = elements > 1 ? elements / (elements - 1) : 1;
   updateRunning(execution, batchNorm, batchNorm.runningVariance, offset, variance, unbiased);
+}
+
+/** Disturbs statistics by what rounding of that relative size does to a sum and a sum of squares. */
+function addNoise(execution: Execution, layer: string, mean: Real, variance: Real): void {
+  const { seed, statisticsNoise } = execution.settings;
+  const random = seedrandom(`${seed}/${layer}/noise`);
+  for (let channel = 0; channel < mean.length; channel++) {
+    const square = mean[channel] * mean[channel] + variance[channel];
+    mean[channel] += (2 * random() - 1) * statisticsNoise * Math.sqrt(square);
+    variance[channel] = Math.max(0, variance[channel] + (2 * random() - 1) * statisticsNoise * square);
+  }
 }
 
 function updateRunning(

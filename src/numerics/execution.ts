@@ -18,6 +18,11 @@ export interface ExecutionSettings {
   readonly optimiser: Optimiser;
   /** Seed of the random streams (dropout's masks). */
   readonly seed: string;
+  /**
+   * Size of random errors that are added to batch statistics: relative to the root mean square for the mean and to the mean square for the
+   * variance, as the errors of sums and sums of squares are. 0 but where the effect of such errors is measured.
+   */
+  readonly statisticsNoise: number;
 }
 
 /**
@@ -30,6 +35,7 @@ export const DEFAULT_SETTINGS: ExecutionSettings = {
   variance: 'plain',
   optimiser: { learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4 },
   seed: 'normcore',
+  statisticsNoise: 0,
 };
 
 /** Executes one kind of operation. */

@@ -1,18 +1,21 @@
 /**
- * The baseline's results, and how far float rounding alone may carry another schedule's away from them.
+ * The baseline's results, and how far rounding alone may carry another schedule's away from them.
  *
- * **Measure.** The error of a tensor is the Euclidean norm of the difference, relative to the norm of the baseline's tensor. The largest single difference would
- * not do in float32: ReLU's derivative jumps, so an element that rounding carries across zero changes one gradient element wholly.
+ * **Measure.** The error of a tensor is the Euclidean norm of the difference, relative to the norm of the baseline's tensor. The largest single
+ * difference would not do in float32: ReLU's derivative jumps, so an element that rounding carries across zero changes one gradient element wholly.
  *
- * **Tolerance.** How much a reordering of sums can change a tensor depends on the network's condition at that tensor, which is measured, not
- * guessed: the baseline is executed in float32 and in float64, and their difference d is what rounding to eps32 does to the tensor. The same operations
- * in another order commit errors of the same size, so the difference explained in precision p is
+ * **Tolerance.** What a reordering of sums does to a tensor depends on the network's condition at that tensor, which is measured, not guessed, in two ways:
  *
- *     tolerance = SAFETY * max(d * eps_p / eps32, eps_p * kappa * |baseline|)
+ * - rounding at large: d = |baseline in float32 - baseline in float64|, the effect of all roundings to eps32 in a real run;
+ * - statistics: s = the change, in float64, when every batch statistic is disturbed at random by NOISE relative to the root mean square (mean) and
+ *   the mean square (variance). This is how sums and sums of squares err, and so how E[X^2] - E[X]^2 differs from a two-pass variance.
  *
- * where kappa is the largest relative d / eps32 of any feature map or feature gradient so far (small tensors can be lucky: errors only grow along the
- * chain), and at least mean^2 / (var + eps_bn) of any BN so far, by which E[X^2] - E[X]^2 magnifies rounding where a two-pass
- * variance does not.
+ * The condition is kappa = max(d / eps32, s / NOISE) / |baseline|, not less than that of any feature map or feature gradient before (small tensors can be
+ * lucky, and errors only grow along the chain). In precision p a schedule may then differ by
+ *
+ *     tolerance = SAFETY * eps_p * max(kappa * |baseline|, d / eps32, s / NOISE)
+ *
+ * where the last two matter for tensors that are zero but for rounding, such as the gradient of a bias in front of a batch normalisation.
  */
 import type { Operation, TensorRole, TrainingStep } from '../training/step.js';
 import { executeStep } from './execute.js';
@@ -25,6 +28,12 @@ import { MACHINE_EPSILON, type Precision, type Real } from './tensor-store.js';
  * ten times smaller than typical is rare for the norm of a tensor. 16 covers both.
  */
 export const TOLERANCE_SAFETY = 16;
+
+/**
+ * Relative size of the random errors by which the statistics' part of the condition is measured: far above float64's own rounding and so small
+ * that the effect stays linear, for condition numbers up to 10^10.
+ */
+const NOISE = 2 ** -40;
 
 /** Elements that a tensor held when it was last written. */
 export type Snapshot = ReadonlyMap<string, Real>;
@@ -101,41 +110,27 @@ function snapshot(step: TrainingStep, precision: Precision, options: CompareOpti
   return values;
 }
 
-/** mean^2 / (var + eps) at its largest over the channels. */
-function meanToDeviation(step: TrainingStep, values: Snapshot): Map<string, number> {
-  const ratios = new Map<string, number>();
-  for (const { mean, variance, epsilon } of step.batchNorms.values()) {
-    const means = values.get(mean);
-    const variances = values.get(variance);
-    if (means === undefined || variances === undefined) continue;
-    let worst = 0;
-    for (let channel = 0; channel < means.length; channel++) {
-      worst = Math.max(worst, (means[channel] * means[channel]) / (variances[channel] + epsilon));
-    }
-    ratios.set(variance, worst);
-  }
-  return ratios;
-}
-
 /** Executes the baseline in both precisions and derives the tolerances. */
 export function executeReference(step: TrainingStep, options: CompareOptions = {}): Reference {
   const single = snapshot(step, 'float32', options);
   const double = snapshot(step, 'float64', options);
-  const ratios = meanToDeviation(step, double);
+  const disturbed = snapshot(step, 'float64', {
+    ...options,
+    settings: { ...options.settings, statisticsNoise: NOISE },
+  });
   const tolerances = { float32: new Map<string, number>(), float64: new Map<string, number>() };
   let kappa = 1;
   for (const [name, exact] of double) {
-    const error = norm(single.get(name) as Real, exact);
+    const rounding = norm(single.get(name) as Real, exact) / MACHINE_EPSILON.float32;
+    const statistics = norm(disturbed.get(name) as Real, exact) / NOISE;
+    const effect = Math.max(rounding, statistics);
     const size = norm(exact);
     const role = step.tensors.get(name)?.role;
-    if ((role === 'feature' || role === 'feature-gradient') && size > 0) {
-      kappa = Math.max(kappa, error / size / MACHINE_EPSILON.float32);
-    }
-    kappa = Math.max(kappa, ratios.get(name) ?? 0);
+    const isFeature = role === 'feature' || role === 'feature-gradient';
+    if (isFeature && size > 0) kappa = Math.max(kappa, effect / size);
+    const explained = TOLERANCE_SAFETY * Math.max(kappa * size, effect);
     for (const precision of ['float32', 'float64'] as const) {
-      const epsilon = MACHINE_EPSILON[precision];
-      const measured = (error * epsilon) / MACHINE_EPSILON.float32;
-      tolerances[precision].set(name, TOLERANCE_SAFETY * Math.max(measured, epsilon * kappa * size));
+      tolerances[precision].set(name, explained * MACHINE_EPSILON[precision]);
     }
   }
   return {

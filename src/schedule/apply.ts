@@ -14,10 +14,10 @@ export function applyPass(
   pass: SchedulePass,
   options: Partial<ScheduleOptions> = {},
 ): TrainingStep {
-  refuse(pass, brokenConditions(pass.requires, step));
+  refuse(pass, broken('requires', pass.requires, step));
   const result = pass.apply(step, { ...DEFAULT_SCHEDULE_OPTIONS, ...options });
   refuse(pass, [...findLosses(step, result), ...findViolations(result, externalTensors(step))]);
-  refuse(pass, brokenConditions(pass.ensures, result));
+  refuse(pass, broken('ensures', pass.ensures, result));
   return result;
 }
 
@@ -42,8 +42,8 @@ export function applySchedule(
   checkStep(step);
   const result = passes.reduce((current, pass) => applyPass(current, pass, options), step);
   const name = typeof schedule === 'string' ? schedule : schedule.join('+');
-  const before = step.schedule === 'baseline' ? [] : [step.schedule];
-  return { ...result, schedule: [...before, name].join('+') || 'baseline' };
+  const applied = [step.schedule, name].filter((each) => each !== 'baseline' && each !== '');
+  return { ...result, schedule: applied.join('+') || 'baseline' };
 }
 
 /**
@@ -76,8 +76,14 @@ export function resolveSchedule(
   return (typeof schedule === 'string' ? [schedule] : schedule).flatMap(expand);
 }
 
-function brokenConditions(conditions: readonly Condition[], step: TrainingStep): readonly Violation[] {
-  return conditions.flatMap((condition) => condition.violations(step));
+function broken(
+  rule: 'requires' | 'ensures',
+  conditions: readonly Condition[],
+  step: TrainingStep,
+): readonly Violation[] {
+  return conditions.flatMap((condition) =>
+    condition.violations(step).map((finding) => ({ ...finding, rule })),
+  );
 }
 
 function refuse(pass: SchedulePass, violations: readonly Violation[]): void {

@@ -1,23 +1,21 @@
 /** Pre- and post-conditions that several passes share. */
 import type { Operation, TrainingStep } from '../training/step.js';
-import type { Violation } from './errors.js';
-import type { Condition } from './pass.js';
+import type { Condition, Finding } from './pass.js';
 import { describe } from './step-index.js';
 
 /** A condition that each operation meets or breaks on its own. `complaint` gives the rest of a sentence that starts with the operation. */
 export function onEveryOperation(
   sentence: string,
   complaint: (operation: Operation) => { tensor: string; message: string } | null,
-  rule: 'requires' | 'ensures' = 'requires',
 ): Condition {
   return {
     sentence,
-    violations(step: TrainingStep): readonly Violation[] {
+    violations(step: TrainingStep): readonly Finding[] {
       return step.operations.flatMap((operation) => {
         const found = complaint(operation);
         if (found === null) return [];
         const message = `${describe(operation)} ${found.message}.`;
-        return [{ rule, operation: operation.name, tensor: found.tensor, message }];
+        return [{ operation: operation.name, tensor: found.tensor, message }];
       });
     },
   };
@@ -32,7 +30,6 @@ export function nothingLeft(
     sentence,
     violations(step) {
       return remaining(step).map((operation) => ({
-        rule: 'ensures',
         operation: operation.name,
         tensor: null,
         message: `${describe(operation)} could still be fused.`,

@@ -2,8 +2,24 @@
  * The interface of a rewrite pass. It is public: a user's own pass implements it and goes through the same checks as those shipped.
  *
  * A pass is a pure function from a training step to a training step. It may replace, merge, split, move and remove operations and add or
- * drop feature tensors; it must keep the mathematics, the BN layers, the inputs and the updates. `applyPass` checks the stated
- * pre-conditions before it, and the stated post-conditions and the legality of the result (see `check.ts`) after it.
+ * drop feature tensors; it must keep the mathematics, the BN layers, the inputs and the updates. A tensor's name stands for its values: a pass
+ * that makes a tensor hold something else gives it another name. `applyPass` checks the stated pre-conditions before the pass, and the stated
+ * post-conditions and the legality of the result (see `check.ts`) after it; whether the numbers are the same is for `numerics` to say.
+ *
+ * ```ts
+ * export const builtInRelu: SchedulePass = {
+ *   name: 'built-in-relu',
+ *   summary: 'ReLU is applied in the last loop of the BN before it.',
+ *   requires: [],
+ *   ensures: [],
+ *   apply(step) {
+ *     const index = new StepIndex(step);   // who writes and reads each tensor
+ *     const editor = new StepEditor(step); // update, replace, remove, move operations by name
+ *     ...
+ *     return editor.finish();              // drops the tensors that nothing touches any more
+ *   },
+ * };
+ * ```
  */
 import type { TrainingStep } from '../training/step.js';
 import type { Violation } from './errors.js';
@@ -25,12 +41,15 @@ export interface ScheduleOptions {
 
 export const DEFAULT_SCHEDULE_OPTIONS: ScheduleOptions = { storeZ: false, materialiseDx: true };
 
+/** Where a condition does not hold; whether it was to hold before or after is known where it is checked. */
+export type Finding = Omit<Violation, 'rule'>;
+
 /** A checked pre- or post-condition. */
 export interface Condition {
   /** What holds, as a sentence for people. */
   readonly sentence: string;
   /** Where it does not hold; empty where it does. */
-  violations(step: TrainingStep): readonly Violation[];
+  violations(step: TrainingStep): readonly Finding[];
 }
 
 export interface SchedulePass {

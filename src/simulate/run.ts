@@ -75,7 +75,8 @@ function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
     } else {
       const channel = next - cores;
       const tag = memory.step(channel);
-      order.update(next, memory.nextPs[channel] as number);
+      times[next] = memory.nextPs[channel] as number;
+      order.update(next);
       if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
     }
   }
@@ -91,7 +92,8 @@ function drainMemory(chip: Chip): void {
     const next = order.winner();
     if (next < cores || order.times[next] === Infinity || !memory.busy(next - cores)) return;
     const tag = memory.step(next - cores);
-    order.update(next, memory.nextPs[next - cores] as number);
+    order.times[next] = memory.nextPs[next - cores] as number;
+    order.update(next);
     if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
   }
 }

@@ -7,8 +7,8 @@ import type { Kernel, LineRange } from '../kernel.js';
 import { directPhases } from './direct.js';
 import { gradientMap, gradientSource, maskEpilogue } from './fused.js';
 import {
-  backwardAxis,
   BLOCK_CHANNELS,
+  backwardAxis,
   convGeometry,
   describeShape,
   featureMapOf,
@@ -71,13 +71,32 @@ export function lowerConvBackwardData(operation: ConvBackwardData, context: Lowe
     : directPhases({
         ...common,
         stepsPerBlock: BLOCK_CHANNELS,
-        rows: backwardAxis(output.height, input.height, window.kernelHeight, window.strideHeight, window.padTop),
-        columns: backwardAxis(output.width, input.width, window.kernelWidth, window.strideWidth, window.padLeft),
+        rows: backwardAxis(
+          output.height,
+          input.height,
+          window.kernelHeight,
+          window.strideHeight,
+          window.padTop,
+        ),
+        columns: backwardAxis(
+          output.width,
+          input.width,
+          window.kernelWidth,
+          window.strideWidth,
+          window.padLeft,
+        ),
         block: chooseDirectBlock(
-          { ...window, outWidth: output.width, inWidth: input.width, outBlocks, stepsPerBlock: BLOCK_CHANNELS },
+          {
+            ...window,
+            outWidth: output.width,
+            inWidth: input.width,
+            outBlocks,
+            stepsPerBlock: BLOCK_CHANNELS,
+          },
           context.target,
         ),
-        weightLines: (group, outBlock, inBlock) => weightRange(weights, weights.base, group, inBlock, outBlock, 1),
+        weightLines: (group, outBlock, inBlock) =>
+          weightRange(weights, weights.base, group, inBlock, outBlock, 1),
       });
   const storeTo = strip?.storeTo ?? null;
   const beside = epilogue?.beside ?? null;
@@ -87,6 +106,7 @@ export function lowerConvBackwardData(operation: ConvBackwardData, context: Lowe
     phase: operation.phase,
     shape: describeShape(geometry),
     flops: total,
+    parameters: 'whole',
     get reads(): readonly LineRange[] {
       const maps = strip === null ? [input] : strip.maps;
       return [

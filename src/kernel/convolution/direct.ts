@@ -53,7 +53,11 @@ export interface DirectJob {
   readonly rows: Axis;
   readonly columns: Axis;
   readonly block: RegisterBlock;
-  weightLines(group: number, outBlock: number, inBlock: number): { readonly base: number; readonly lines: number };
+  weightLines(
+    group: number,
+    outBlock: number,
+    inBlock: number,
+  ): { readonly base: number; readonly lines: number };
   readonly bias: LineRange | null;
   readonly epilogue: Epilogue | null;
   readonly flops: number;
@@ -111,6 +115,7 @@ class DirectKernel {
   readonly #ringRows: number;
   /** Rows below the last window: transformed with it where the transformed map is stored. */
   readonly #restRows: number;
+  readonly #storesAll: boolean;
 
   constructor(job: DirectJob) {
     this.#job = job;
@@ -118,11 +123,15 @@ class DirectKernel {
     this.#chunks = job.outBlocks / job.block.vectors;
     const { low, high } = this.#needs;
     let window = 1;
-    for (let row = 0; row < job.rows.outSize; row++) window = Math.max(window, (high[row] as number) - (low[row] as number));
+    for (let row = 0; row < job.rows.outSize; row++)
+      window = Math.max(window, (high[row] as number) - (low[row] as number));
     const rowLines = job.inBlocks * job.input.width;
-    const storesAll = job.strip !== null && job.strip.storeTo !== null;
-    this.#restRows = storesAll ? job.rows.inSize - (high[job.rows.outSize - 1] as number) : 0;
-    this.#ringRows = Math.max(window + this.#restRows, Math.min(job.input.height, Math.floor(stripCapacity(job.context.target) / rowLines)));
+    this.#storesAll = job.strip !== null && job.strip.storeTo !== null;
+    this.#restRows = this.#storesAll ? job.rows.inSize - (high[job.rows.outSize - 1] as number) : 0;
+    this.#ringRows = Math.max(
+      window + this.#restRows,
+      Math.min(job.input.height, Math.floor(stripCapacity(job.context.target) / rowLines)),
+    );
     this.#strips = job.strip === null ? [] : allocateStrips(job.context, this.#ringRows * rowLines);
   }
 
@@ -170,7 +179,16 @@ class DirectKernel {
       for (let inFrom = 0; inFrom < inBlocks; inFrom += blocksPerTile) {
         const inTo = Math.min(inBlocks, inFrom + blocksPerTile);
         const work = (to - from) * (inTo - inFrom);
-        tiles.push({ work, image, group, parts: [{ chunk, from, to }], inFrom, inTo, fresh: NOTHING, own: NOTHING });
+        tiles.push({
+          work,
+          image,
+          group,
+          parts: [{ chunk, from, to }],
+          inFrom,
+          inTo,
+          fresh: NOTHING,
+          own: NOTHING,
+        });
       }
     }
     return tiles;
@@ -193,7 +211,8 @@ class DirectKernel {
       const to = Math.max(...same.map((segment) => segment.to));
       const owner = same.find((segment) => segment.chunk === 0);
       const ownFrom = owner === undefined ? 0 : owner.from === 0 ? 0 : (high[owner.from - 1] as number);
-      const ownTo = owner === undefined ? 0 : owner.to === rows.outSize ? rows.inSize : (high[owner.to - 1] as number);
+      const ownTo =
+        owner === undefined ? 0 : owner.to === rows.outSize ? rows.inSize : (high[owner.to - 1] as number);
       let reached = low[from] as number;
       for (let row = from; row < to; ) {
         let bandTo = row + 1;
@@ -217,7 +236,7 @@ class DirectKernel {
             parts,
             inFrom: 0,
             inTo: inBlocks,
-            fresh: { from: this.#restRows > 0 ? reached : Math.max(reached, start), to: freshTo },
+            fresh: { from: this.#storesAll ? reached : Math.max(reached, start), to: freshTo },
             own: { from: ownFrom, to: ownTo },
           });
           reached = Math.max(reached, freshTo);
@@ -247,7 +266,11 @@ class DirectKernel {
       }
       if (tile.inTo < inBlocks) continue;
       if (bias !== null) {
-        const { base, lines } = vectorLines(bias, firstBlock * BLOCK_CHANNELS, (firstBlock + vectors) * BLOCK_CHANNELS);
+        const { base, lines } = vectorLines(
+          bias,
+          firstBlock * BLOCK_CHANNELS,
+          (firstBlock + vectors) * BLOCK_CHANNELS,
+        );
         if (lines > 0) runAtCost(out, lines, NO_COST).stream(Access.Load, base);
       }
       if (epilogue !== null) emitVectors(epilogue, firstBlock, firstBlock + vectors, context.target, out);
@@ -270,7 +293,8 @@ class DirectKernel {
       const end = Math.min(part.to, row + groupRows);
       const to = high[end - 1] as number;
       let cost = NO_COST;
-      for (let at = row; at < end; at++) cost = addCosts(cost, this.#rowCost(accumulates, finishes, hits[at] as number));
+      for (let at = row; at < end; at++)
+        cost = addCosts(cost, this.#rowCost(accumulates, finishes, hits[at] as number));
       const outLines = (end - row) * output.width;
       let steps = outLines * block.vectors;
       const count = (_base: number, lines: number): void => {
@@ -279,7 +303,9 @@ class DirectKernel {
       this.#visitInput(ring, tile.image, source, inBlock, reached, to, count);
       const weights =
         row === part.from
-          ? Array.from({ length: block.vectors }, (_, k) => this.#job.weightLines(tile.group, firstBlock + k, inBlock))
+          ? Array.from({ length: block.vectors }, (_, k) =>
+              this.#job.weightLines(tile.group, firstBlock + k, inBlock),
+            )
           : [];
       for (const { lines } of weights) steps += lines;
       const share = 1 / steps;

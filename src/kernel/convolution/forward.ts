@@ -34,7 +34,20 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
   const bias = operation.bias === null ? null : rangeOf(context, operation.bias);
   const total = flops(operation, context.step);
   const { weights, inBlocks, outBlocks, images, groups } = geometry;
-  const common = { context, name, images, groups, input, strip, output, inBlocks, outBlocks, bias, epilogue, flops: total };
+  const common = {
+    context,
+    name,
+    images,
+    groups,
+    input,
+    strip,
+    output,
+    inBlocks,
+    outBlocks,
+    bias,
+    epilogue,
+    flops: total,
+  };
   const dense = { width: output.width, height: output.height, strideHeight: 1, strideWidth: 1 };
   const phases = isPointwise(geometry)
     ? pointwisePhases({
@@ -50,13 +63,32 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
     : directPhases({
         ...common,
         stepsPerBlock: geometry.stepsPerBlock,
-        rows: forwardAxis(input.height, output.height, window.kernelHeight, window.strideHeight, window.padTop),
-        columns: forwardAxis(input.width, output.width, window.kernelWidth, window.strideWidth, window.padLeft),
+        rows: forwardAxis(
+          input.height,
+          output.height,
+          window.kernelHeight,
+          window.strideHeight,
+          window.padTop,
+        ),
+        columns: forwardAxis(
+          input.width,
+          output.width,
+          window.kernelWidth,
+          window.strideWidth,
+          window.padLeft,
+        ),
         block: chooseDirectBlock(
-          { ...window, outWidth: output.width, inWidth: input.width, outBlocks, stepsPerBlock: geometry.stepsPerBlock },
+          {
+            ...window,
+            outWidth: output.width,
+            inWidth: input.width,
+            outBlocks,
+            stepsPerBlock: geometry.stepsPerBlock,
+          },
           context.target,
         ),
-        weightLines: (group, outBlock, inBlock) => weightRange(weights, weights.base, group, outBlock, inBlock, 1),
+        weightLines: (group, outBlock, inBlock) =>
+          weightRange(weights, weights.base, group, outBlock, inBlock, 1),
       });
   const storeTo = strip?.storeTo ?? null;
   return {
@@ -65,6 +97,7 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
     phase: operation.phase,
     shape: describeShape(geometry),
     flops: total,
+    parameters: 'whole',
     get reads(): readonly LineRange[] {
       return [
         ...(storeTo === null ? neededRanges(geometry, input) : [rangeOf(context, operation.input)]),
@@ -83,7 +116,11 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
   };
 }
 
-function usedLines(vector: { readonly range: LineRange; readonly channelOffset: number; readonly channels: number }): LineRange {
+function usedLines(vector: {
+  readonly range: LineRange;
+  readonly channelOffset: number;
+  readonly channels: number;
+}): LineRange {
   const first = Math.floor(vector.channelOffset / 16);
   const last = Math.min(vector.range.lines, Math.ceil((vector.channelOffset + vector.channels) / 16));
   return { tensor: vector.range.tensor, base: vector.range.base + first, lines: last - first };

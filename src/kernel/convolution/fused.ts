@@ -62,7 +62,11 @@ function stripSource(
 }
 
 /** Normalise (one multiply-add with scale and shift per channel) and clip (one maximum) on load; null where nothing is transformed. */
-export function loadSource(context: LoweringContext, input: FeatureMap, load: LoadTransform | null): StripSource | null {
+export function loadSource(
+  context: LoweringContext,
+  input: FeatureMap,
+  load: LoadTransform | null,
+): StripSource | null {
   if (load === null) return null;
   const vectors: LineRange[] = [];
   if (load.batchNorm !== null) {
@@ -178,7 +182,12 @@ export function maskEpilogue(context: LoweringContext, store: MaskedStore | null
   if (store.accumulate !== null) {
     const sums = batchNormOf(context, store.accumulate);
     for (const name of [sums.gammaGradient, sums.betaGradient]) {
-      reduced.push({ range: rangeOf(context, name), channelOffset: 0, channels: sums.channels, isUpdated: false });
+      reduced.push({
+        range: rangeOf(context, name),
+        channelOffset: 0,
+        channels: sums.channels,
+        isUpdated: false,
+      });
     }
     // dgamma's sum of dy * x becomes one of dy * xhat with mean and variance, once per channel.
     for (const name of [sums.mean, sums.variance]) {

@@ -52,7 +52,8 @@ export function visitCells(
     const left = column * plane.strideWidth;
     const right = column + count === plane.width ? map.width : (column + count) * plane.strideWidth;
     const bottom = row + 1 === plane.height ? map.height : (row + 1) * plane.strideHeight;
-    for (let at = row * plane.strideHeight; at < bottom; at++) visit(at, at === row * plane.strideHeight, left, right);
+    for (let at = row * plane.strideHeight; at < bottom; at++)
+      visit(at, at === row * plane.strideHeight, left, right);
   });
 }
 

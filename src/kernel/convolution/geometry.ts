@@ -105,7 +105,8 @@ export function weightRange(
   inBlock: number,
   count: number,
 ): { base: number; lines: number } {
-  const offset = ((group * weights.outBlocks + outBlock) * weights.inBlocks + inBlock) * weights.linesPerBlock;
+  const offset =
+    ((group * weights.outBlocks + outBlock) * weights.inBlocks + inBlock) * weights.linesPerBlock;
   const from = Math.min(offset, weights.lines);
   const to = Math.min(offset + count * weights.linesPerBlock, weights.lines);
   return { base: base + from, lines: to - from };
@@ -123,7 +124,13 @@ export interface Axis {
 }
 
 /** The axis of a forward convolution: in = out * stride - pad + tap. */
-export function forwardAxis(inSize: number, outSize: number, taps: number, stride: number, pad: number): Axis {
+export function forwardAxis(
+  inSize: number,
+  outSize: number,
+  taps: number,
+  stride: number,
+  pad: number,
+): Axis {
   return {
     outSize,
     inSize,
@@ -136,7 +143,13 @@ export function forwardAxis(inSize: number, outSize: number, taps: number, strid
 }
 
 /** The axis of backward-data, which produces the input's gradient from the output's: out = (in + pad - tap) / stride where that is whole. */
-export function backwardAxis(inSize: number, outSize: number, taps: number, stride: number, pad: number): Axis {
+export function backwardAxis(
+  inSize: number,
+  outSize: number,
+  taps: number,
+  stride: number,
+  pad: number,
+): Axis {
   return {
     outSize: inSize,
     inSize: outSize,
@@ -178,7 +191,8 @@ export function axisNeeds(axis: Axis): AxisNeeds {
     high[out] = reached;
     low[out] = Math.min(from, reached);
   }
-  for (let out = axis.outSize - 2; out >= 0; out--) low[out] = Math.min(low[out] as number, low[out + 1] as number);
+  for (let out = axis.outSize - 2; out >= 0; out--)
+    low[out] = Math.min(low[out] as number, low[out + 1] as number);
   return { low, high, hits };
 }
 
@@ -260,7 +274,12 @@ export function convGeometry(
 }
 
 /** Real channels of blocks [from, to) of `channels` channels. */
-export function channelsOfBlocks(channels: number, from: number, to: number, blockChannels = BLOCK_CHANNELS): number {
+export function channelsOfBlocks(
+  channels: number,
+  from: number,
+  to: number,
+  blockChannels = BLOCK_CHANNELS,
+): number {
   return Math.min(channels, to * blockChannels) - Math.min(channels, from * blockChannels);
 }
 
@@ -281,7 +300,9 @@ export function describeShape(geometry: ConvGeometry): string {
   const { input, output, window, groups } = geometry;
   const of = (map: FeatureMap): string => `${map.images}x${map.channels}x${map.height}x${map.width}`;
   const stride =
-    window.strideHeight === 1 && window.strideWidth === 1 ? '' : `, stride ${window.strideHeight}x${window.strideWidth}`;
+    window.strideHeight === 1 && window.strideWidth === 1
+      ? ''
+      : `, stride ${window.strideHeight}x${window.strideWidth}`;
   const grouped = groups === 1 ? '' : `, ${groups} groups`;
   return `${of(input)} -> ${of(output)}, ${window.kernelHeight}x${window.kernelWidth}${stride}${grouped}`;
 }
@@ -326,19 +347,26 @@ export function neededRanges(geometry: ConvGeometry, map: FeatureMap): LineRange
 }
 
 /** Whole rows of an nchw map up to the last needed column: a line holds 16 pixels, so columns between strides come along. */
-function planarRanges(map: FeatureMap, rowSpans: readonly [number, number][], columns: readonly boolean[]): LineRange[] {
+function planarRanges(
+  map: FeatureMap,
+  rowSpans: readonly [number, number][],
+  columns: readonly boolean[],
+): LineRange[] {
   const pixelsPerLine = LINE_BYTES / 4;
   const lines = new Set<number>();
   for (let plane = 0; plane < map.images * map.channels; plane++) {
     for (const [from, to] of rowSpans) {
       for (let row = from; row < to; row++) {
         columns.forEach((isNeeded, column) => {
-          if (isNeeded) lines.add(Math.floor(((plane * map.height + row) * map.width + column) / pixelsPerLine));
+          if (isNeeded)
+            lines.add(Math.floor(((plane * map.height + row) * map.width + column) / pixelsPerLine));
         });
       }
     }
   }
-  return [...lines].sort((a, b) => a - b).map((line) => ({ tensor: map.name, base: map.base + line, lines: 1 }));
+  return [...lines]
+    .sort((a, b) => a - b)
+    .map((line) => ({ tensor: map.name, base: map.base + line, lines: 1 }));
 }
 
 function spansOf(flags: readonly boolean[]): [number, number][] {

@@ -46,9 +46,17 @@ export function createPartials(
   );
   const store = costOf({ arithmetic: 0, loads: 0, stores: 1, microOps: 1 }, target);
   const update = costOf({ arithmetic: 1, loads: 1, stores: 1, microOps: 2 }, target);
-  const add = costOf({ arithmetic: 1, loads: 1, stores: 0, microOps: 1 }, target, target.fmaLatencyCycles / SUMS);
+  const add = costOf(
+    { arithmetic: 1, loads: 1, stores: 0, microOps: 1 },
+    target,
+    target.fmaLatencyCycles / SUMS,
+  );
   // Mean, variance or gradient from two sums: a product, a difference, and the store.
-  const finish = costOf({ arithmetic: 2, loads: 1, stores: 1, microOps: 4 }, target, 2 * target.fmaLatencyCycles);
+  const finish = costOf(
+    { arithmetic: 2, loads: 1, stores: 1, microOps: 4 },
+    target,
+    2 * target.fmaLatencyCycles,
+  );
   interface ReduceTile {
     readonly work: number;
     readonly from: number;
@@ -80,7 +88,8 @@ export function createPartials(
         });
         for (const vector of epilogue.vectors) {
           const read = vectorLines(vector, from * BLOCK_CHANNELS, to * BLOCK_CHANNELS);
-          if (read.lines > 0) runAtCost(out, read.lines, scaleCost(store, read.lines)).stream(Access.Load, read.base);
+          if (read.lines > 0)
+            runAtCost(out, read.lines, scaleCost(store, read.lines)).stream(Access.Load, read.base);
         }
         for (const vector of epilogue.reduced) {
           const first = vector.channelOffset + from * BLOCK_CHANNELS;

@@ -118,8 +118,7 @@ class PointwiseKernel {
     const { context, block, inBlocks, outBlocks } = job;
     const pixels = job.gather.width * job.gather.height;
     const scatters = isStrided(job.scatter);
-    const limit =
-      inBlocks * BLOCK_CHANNELS < BIG_REDUCTION ? inBlocks : pixels <= SMALL_PLANE ? 16 : 8;
+    const limit = inBlocks * BLOCK_CHANNELS < BIG_REDUCTION ? inBlocks : pixels <= SMALL_PLANE ? 16 : 8;
     // A strip holds all channels, and so does the workspace that is scattered.
     const isCut = limit < inBlocks && job.strip === null && !scatters;
     this.#reduceBlocks = isCut ? largestDivisor(inBlocks, limit) : inBlocks;
@@ -129,7 +128,8 @@ class PointwiseKernel {
     let space = capacity - (2 * BLOCK_CHANNELS + block.pixels) * this.#reduceBlocks;
     if (inBlocks * pixels > capacity) space /= 2;
     let most = Math.floor(space / this.#reduceBlocks);
-    if (job.strip !== null || gathers) most = Math.min(most, Math.floor(stripCapacity(context.target) / inBlocks));
+    if (job.strip !== null || gathers)
+      most = Math.min(most, Math.floor(stripCapacity(context.target) / inBlocks));
     if (scatters) most = Math.min(most, Math.floor(stripCapacity(context.target) / outBlocks));
     this.#callPixels = Math.max(block.pixels, most - (most % block.pixels));
     const call = Math.min(pixels, this.#callPixels);
@@ -222,7 +222,10 @@ class PointwiseKernel {
       const whole = Math.floor(pixels / block.pixels);
       let cost = scaleCost(tile, whole);
       if (pixels % block.pixels > 0) {
-        cost = addCosts(cost, this.#tileCost(pixels % block.pixels, vectors, reduceBlocks, accumulates, finishes));
+        cost = addCosts(
+          cost,
+          this.#tileCost(pixels % block.pixels, vectors, reduceBlocks, accumulates, finishes),
+        );
       }
       if (from === call.from) {
         // The first register tile is the one that waits for the weights.
@@ -282,7 +285,8 @@ class PointwiseKernel {
       }
       const line = rowLine(output, call.image, target, 0) + from;
       if (call.inFrom > 0) out.stream(Access.Load, line);
-      if (finishes && epilogue?.beside) out.stream(Access.Load, rowLine(epilogue.beside, call.image, target, 0) + from);
+      if (finishes && epilogue?.beside)
+        out.stream(Access.Load, rowLine(epilogue.beside, call.image, target, 0) + from);
       out.stream(this.#storesNonTemporally ? Access.StoreNonTemporal : Access.Store, line);
     }
     if (context.software.softwarePrefetch && buffer === undefined && ahead >= 0) {
@@ -297,7 +301,10 @@ class PointwiseKernel {
       const planes = Math.min(MAX_STREAMS, call.inTo - block);
       runAtCost(out, pixels, { busyCycles: 0, fmaCycles: 0, microOps: pixels * planes, loads: 0 });
       for (let b = 0; b < planes; b++) {
-        out.stream(Access.PrefetchL1, rowLine(input, call.image, call.group * inBlocks + block + b, 0) + from);
+        out.stream(
+          Access.PrefetchL1,
+          rowLine(input, call.image, call.group * inBlocks + block + b, 0) + from,
+        );
       }
     }
   }
@@ -333,7 +340,8 @@ class PointwiseKernel {
         const run = runAtCost(out, count, scaleCost(load, count));
         run.stream(Access.Load, buffer + block * pixels + (from - call.from));
         if (beside !== null) {
-          const line = rowLine(beside, call.image, map, row * scatter.strideHeight) + column * scatter.strideWidth;
+          const line =
+            rowLine(beside, call.image, map, row * scatter.strideHeight) + column * scatter.strideWidth;
           run.stream(Access.Load, line, scatter.strideWidth);
         }
       });
@@ -347,14 +355,21 @@ class PointwiseKernel {
     }
   }
 
-  #tileCost(pixels: number, vectors: number, reduceBlocks: number, accumulates: boolean, finishes: boolean): Cost {
+  #tileCost(
+    pixels: number,
+    vectors: number,
+    reduceBlocks: number,
+    accumulates: boolean,
+    finishes: boolean,
+  ): Cost {
     const { block, epilogue, bias, context } = this.#job;
     const { target } = context;
     const step = stepCost(pixels, vectors, block.explicitBroadcast, target);
     const lines = pixels * vectors;
     let mix: InstructionMix =
       !accumulates && bias !== null ? { arithmetic: 1, loads: 1, stores: 0, microOps: 1 } : NO_INSTRUCTIONS;
-    if (finishes && epilogue !== null && this.#outStrips.length === 0) mix = addMixes(mix, epilogue.mix(pixels));
+    if (finishes && epilogue !== null && this.#outStrips.length === 0)
+      mix = addMixes(mix, epilogue.mix(pixels));
     return addCosts(
       reductionCost(step, reduceBlocks * BLOCK_CHANNELS, reduceBlocks, target),
       tileOverhead(pixels, vectors, accumulates, scaleMix(mix, lines), target),

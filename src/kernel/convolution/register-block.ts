@@ -41,14 +41,16 @@ function embeddedPixels(target: Target): number {
 
 /** The largest divisor of `blocks` that is at most `limit`. */
 export function largestDivisor(blocks: number, limit: number): number {
-  for (let divisor = Math.min(blocks, limit); divisor > 1; divisor--) if (blocks % divisor === 0) return divisor;
+  for (let divisor = Math.min(blocks, limit); divisor > 1; divisor--)
+    if (blocks % divisor === 0) return divisor;
   return 1;
 }
 
 /** Cycles per line-wide multiply-add of a block in its steady state. */
 function cyclesPerMultiplyAdd(block: RegisterBlock, target: Target): number {
   return (
-    stepCost(block.pixels, block.vectors, block.explicitBroadcast, target).busyCycles / (block.pixels * block.vectors)
+    stepCost(block.pixels, block.vectors, block.explicitBroadcast, target).busyCycles /
+    (block.pixels * block.vectors)
   );
 }
 
@@ -82,7 +84,9 @@ export function chooseDirectBlock(shape: BlockedShape, target: Target): Register
   const step = stepCost(explicit.pixels, explicit.vectors, true, target);
   const isFmaBound = step.fmaCycles >= step.busyCycles;
   if (!isFmaBound) {
-    return cyclesPerMultiplyAdd(explicit, target) <= cyclesPerMultiplyAdd(embedded, target) ? explicit : embedded;
+    return cyclesPerMultiplyAdd(explicit, target) <= cyclesPerMultiplyAdd(embedded, target)
+      ? explicit
+      : embedded;
   }
   if (cyclesPerMultiplyAdd(embedded, target) > 2 * cyclesPerMultiplyAdd(explicit, target)) return explicit;
   return prefersEmbedded(shape, target) ? embedded : explicit;
@@ -111,7 +115,12 @@ const POINTWISE_PIXELS = { most: 9, least: 6 };
  * @param side rows of the plane
  * @param plane pixels of the plane
  */
-export function choosePointwiseBlock(side: number, plane: number, outBlocks: number, target: Target): RegisterBlock {
+export function choosePointwiseBlock(
+  side: number,
+  plane: number,
+  outBlocks: number,
+  target: Target,
+): RegisterBlock {
   const pixels = pointwisePixels(side, plane);
   const width = vectorsPerLine(target);
   const explicit = fitPointwise(pixels, outBlocks, width, target);
@@ -123,7 +132,9 @@ export function choosePointwiseBlock(side: number, plane: number, outBlocks: num
     vectors: 1,
     explicitBroadcast: false,
   };
-  return cyclesPerMultiplyAdd(embedded, target) < cyclesPerMultiplyAdd(explicit, target) ? embedded : explicit;
+  return cyclesPerMultiplyAdd(embedded, target) < cyclesPerMultiplyAdd(explicit, target)
+    ? embedded
+    : explicit;
 }
 
 /** Accumulators, one broadcast register and one register per vector of weights must fit; a small register file takes fewer pixels. */

@@ -75,13 +75,20 @@ export function emitTransform(
       const run = runAtCost(out, lines, scaleCost(stores ? source.lineCost : source.haloCost, lines));
       for (const map of source.maps) run.stream(Access.Load, rowLine(map, image, block, row));
       run.stream(Access.Store, base);
-      if (stores && source.storeTo !== null) run.stream(Access.Store, rowLine(source.storeTo, image, block, row));
+      if (stores && source.storeTo !== null)
+        run.stream(Access.Store, rowLine(source.storeTo, image, block, row));
     });
   }
 }
 
 /** Loads the per-channel vectors of a transform for channel blocks [from, to), and computes scale and shift from them. */
-export function emitVectors(source: Pick<StripSource, 'vectors'>, from: number, to: number, target: Target, out: OpStream): void {
+export function emitVectors(
+  source: Pick<StripSource, 'vectors'>,
+  from: number,
+  to: number,
+  target: Target,
+  out: OpStream,
+): void {
   // Per vector a load and about two operations on it (reciprocal square root, products).
   const cost = costOf({ arithmetic: 2, loads: 1, stores: 0, microOps: 3 }, target, target.fmaLatencyCycles);
   for (const vector of source.vectors) {

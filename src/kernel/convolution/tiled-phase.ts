@@ -3,8 +3,8 @@
  * differences of a rounded running sum, so that they add up to exactly the total whatever the partition.
  */
 import type { KernelPhase } from '../kernel.js';
-import type { OpStream } from '../op-stream.js';
 import type { Cost } from '../micro-kernel.js';
+import type { OpStream } from '../op-stream.js';
 
 /** What every tile has beside its own fields. */
 export interface Tile {
@@ -34,7 +34,8 @@ export function tiledPhase<T extends Tile>(options: TiledPhase<T>): KernelPhase 
   };
   const shareOut = (): Float64Array[] => {
     let work = 0;
-    for (let thread = 0; thread < options.threads; thread++) for (const tile of planOf(thread)) work += tile.work;
+    for (let thread = 0; thread < options.threads; thread++)
+      for (const tile of planOf(thread)) work += tile.work;
     let before = 0;
     let given = 0;
     const result: Float64Array[] = [];

@@ -4,14 +4,15 @@
  * Loop 1 reads X and dY for dgamma and dbeta; after a reduction loop 2 reads both again and writes dX by non-temporal stores. Where the
  * baseline software has fused the ReLU, both loops also read Y, whose sign masks dY.
  */
-import type { BnBackward, BnBackwardData, BnBackwardReduce } from '../../training/step.js';
+
 import { FLOPS_PER_ELEMENT, flops as operationFlops } from '../../training/flops.js';
+import type { BnBackward, BnBackwardData, BnBackwardReduce } from '../../training/step.js';
 import { geometryOf } from '../address-map.js';
 import { batchNormOf, type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
 import { Access } from '../op-stream.js';
-import { allocatePartials, bnReduction, bnSweep, type PartialSums } from './bn-loops.js';
 import { type BlockGroup, blockGroups } from './bn-grid.js';
+import { allocatePartials, bnReduction, bnSweep, type PartialSums } from './bn-loops.js';
 import { splitFlops } from './phases.js';
 import { shapeOf } from './shapes.js';
 import { jitUnroll } from './step-cost.js';
@@ -99,7 +100,13 @@ function dataPhase(
         tensor: operation.output,
       },
     ],
-    vectors: [batchNorm.mean, batchNorm.variance, batchNorm.gamma, batchNorm.gammaGradient, batchNorm.betaGradient],
+    vectors: [
+      batchNorm.mean,
+      batchNorm.variance,
+      batchNorm.gamma,
+      batchNorm.gammaGradient,
+      batchNorm.betaGradient,
+    ],
     sums: null,
     flops,
   });
@@ -118,7 +125,10 @@ function kernelOf(
     phase: operation.phase,
     shape: shapeOf(context, operation.input),
     flops: operationFlops(operation, context.step),
-    reads: [...sourceMaps(operation).map((map) => map.tensor), ...vectorReads].map((name) => rangeOf(context, name)),
+    parameters: 'whole',
+    reads: [...sourceMaps(operation).map((map) => map.tensor), ...vectorReads].map((name) =>
+      rangeOf(context, name),
+    ),
     writes: writes.map((name) => rangeOf(context, name)),
     phases,
   };

@@ -5,14 +5,15 @@
  * normalise. Single-pass (MVF): one loop accumulates sum and sum of squares. The output goes out by non-temporal stores. With cached blocking all
  * loops run over one group of channel blocks before the next group starts.
  */
-import type { BatchNorm, BnForward, BnNormalise, BnStatistics } from '../../training/step.js';
+
 import { FLOPS_PER_ELEMENT, flops as operationFlops } from '../../training/flops.js';
+import type { BatchNorm, BnForward, BnNormalise, BnStatistics } from '../../training/step.js';
 import { geometryOf } from '../address-map.js';
 import { batchNormOf, type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
 import { Access } from '../op-stream.js';
-import { allocatePartials, bnReduction, bnSweep, type PartialSums } from './bn-loops.js';
 import { type BlockGroup, blockGroups } from './bn-grid.js';
+import { allocatePartials, bnReduction, bnSweep, type PartialSums } from './bn-loops.js';
 import { splitFlops } from './phases.js';
 import { shapeOf } from './shapes.js';
 import { jitUnroll, type Mix } from './step-cost.js';
@@ -67,7 +68,14 @@ function statisticsPhases(context: LoweringContext, loops: StatisticsLoops): Ker
   }
   return [
     sweep('mean', 1, [], one, loops.flops[0] as number),
-    bnReduction(context, { name: 'reduce-mean', geometry, group, sums: one, reads: [], writes: [batchNorm.mean] }),
+    bnReduction(context, {
+      name: 'reduce-mean',
+      geometry,
+      group,
+      sums: one,
+      reads: [],
+      writes: [batchNorm.mean],
+    }),
     // Subtract, then a fused multiply-add of the difference with itself.
     sweep('variance', 2, [batchNorm.mean], one, loops.flops[1] as number),
     bnReduction(context, {
@@ -90,7 +98,12 @@ function normalisePhase(
 ): KernelPhase {
   const batchNorm = batchNormOf(context, operation.batchNorm);
   // Subtract the mean, multiply by 1 / sqrt(var + eps), fused multiply-add with gamma and beta; clip.
-  const mix: Mix = { loads: 1, stores: 1, arithmetic: operation.relu ? 4 : 3, unroll: jitUnroll(context.target).vectors };
+  const mix: Mix = {
+    loads: 1,
+    stores: 1,
+    arithmetic: operation.relu ? 4 : 3,
+    unroll: jitUnroll(context.target).vectors,
+  };
   return bnSweep(context, {
     name: 'normalise',
     geometry: geometryOf(tensorOf(context, operation.input)),
@@ -116,7 +129,11 @@ function statisticsFlops(kind: 'two-pass' | 'single-pass'): number[] {
 }
 
 /** Flops of each group and loop: `[group][loop]`. */
-function flopsByGroup(total: number, groups: readonly BlockGroup[], loopWeights: readonly number[]): number[][] {
+function flopsByGroup(
+  total: number,
+  groups: readonly BlockGroup[],
+  loopWeights: readonly number[],
+): number[][] {
   const byGroup = splitFlops(
     total,
     groups.map((group) => group.blocks),
@@ -125,7 +142,9 @@ function flopsByGroup(total: number, groups: readonly BlockGroup[], loopWeights:
 }
 
 function named(groups: readonly BlockGroup[], index: number, phases: KernelPhase[]): KernelPhase[] {
-  return groups.length === 1 ? phases : phases.map((phase) => ({ ...phase, name: `${phase.name} ${index + 1}/${groups.length}` }));
+  return groups.length === 1
+    ? phases
+    : phases.map((phase) => ({ ...phase, name: `${phase.name} ${index + 1}/${groups.length}` }));
 }
 
 /** Lowers whole BN forward. */
@@ -145,8 +164,13 @@ export function lowerBnForward(operation: BnForward, context: LoweringContext): 
     phase: operation.phase,
     shape: shapeOf(context, operation.input),
     flops,
-    reads: [operation.input, batchNorm.gamma, batchNorm.beta, ...running].map((name) => rangeOf(context, name)),
-    writes: [operation.output, batchNorm.mean, batchNorm.variance, ...running].map((name) => rangeOf(context, name)),
+    parameters: 'whole',
+    reads: [operation.input, batchNorm.gamma, batchNorm.beta, ...running].map((name) =>
+      rangeOf(context, name),
+    ),
+    writes: [operation.output, batchNorm.mean, batchNorm.variance, ...running].map((name) =>
+      rangeOf(context, name),
+    ),
     phases: groups.flatMap((group, index) => {
       const share = shares[index] as number[];
       return named(groups, index, [
@@ -182,6 +206,7 @@ export function lowerBnStatistics(operation: BnStatistics, context: LoweringCont
     phase: operation.phase,
     shape: shapeOf(context, operation.input),
     flops,
+    parameters: 'whole',
     reads: [operation.input, ...running].map((name) => rangeOf(context, name)),
     writes: [batchNorm.mean, batchNorm.variance, ...running].map((name) => rangeOf(context, name)),
     phases: groups.flatMap((group, index) =>
@@ -214,6 +239,7 @@ export function lowerBnNormalise(operation: BnNormalise, context: LoweringContex
     phase: operation.phase,
     shape: shapeOf(context, operation.input),
     flops,
+    parameters: 'whole',
     reads: reads.map((name) => rangeOf(context, name)),
     writes: [rangeOf(context, operation.output)],
     phases: groups.map((group) => normalisePhase(context, operation, group, flops)),

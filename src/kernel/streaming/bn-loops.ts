@@ -64,7 +64,12 @@ export function bnSweep(context: LoweringContext, sweep: BnSweep): KernelPhase {
     extraMicroOps: (sweep.mix.extraMicroOps ?? 0) + PLANE_MICRO_OPS / geometry.planeLines,
   });
   const vectorCost = stepCost(context.target, { loads: 1, stores: 0, arithmetic: 0, unroll: 1 });
-  const storeCost = stepCost(context.target, { loads: 0, stores: sums?.quantities ?? 0, arithmetic: 0, unroll: 1 });
+  const storeCost = stepCost(context.target, {
+    loads: 0,
+    stores: sums?.quantities ?? 0,
+    arithmetic: 0,
+    unroll: 1,
+  });
   const bases = sweep.maps.map((map) => ({ access: map.access, base: context.baseOf(map.tensor) }));
   const vectorBases = sweep.vectors.map((name) => context.baseOf(name));
   return segmentPhase({
@@ -84,13 +89,17 @@ export function bnSweep(context: LoweringContext, sweep: BnSweep): KernelPhase {
       };
       const images = box.imageTo - box.imageFrom;
       const isWhole = box.blockTo - box.blockFrom === geometry.blocks;
-      return isWhole ? [stretch(box.imageFrom, images)] : Array.from({ length: images }, (_, i) => stretch(box.imageFrom + i, 1));
+      return isWhole
+        ? [stretch(box.imageFrom, images)]
+        : Array.from({ length: images }, (_, i) => stretch(box.imageFrom + i, 1));
     },
     prologue(thread, out) {
       const box = boxOf(group, geometry.images, thread);
       if (box === null) return;
       for (const base of vectorBases) {
-        emitRun(out, box.blockTo - box.blockFrom, vectorCost, [{ access: Access.Load, base: base + box.blockFrom }]);
+        emitRun(out, box.blockTo - box.blockFrom, vectorCost, [
+          { access: Access.Load, base: base + box.blockFrom },
+        ]);
       }
     },
     epilogue(thread, out) {
@@ -98,7 +107,10 @@ export function bnSweep(context: LoweringContext, sweep: BnSweep): KernelPhase {
       if (box === null || sums === null) return;
       const streams: SegmentStream[] = [];
       for (let quantity = 0; quantity < sums.quantities; quantity++) {
-        streams.push({ access: Access.Store, base: partialLine(sums, quantity, box.imageThread, box.blockFrom) });
+        streams.push({
+          access: Access.Store,
+          base: partialLine(sums, quantity, box.imageThread, box.blockFrom),
+        });
       }
       emitRun(out, box.blockTo - box.blockFrom, storeCost, streams);
     },
@@ -120,9 +132,19 @@ export interface BnReduction {
 export function bnReduction(context: LoweringContext, reduction: BnReduction): KernelPhase {
   const { group, sums, geometry } = reduction;
   const { quantities } = sums;
-  const sumCost = stepCost(context.target, { loads: quantities, stores: 0, arithmetic: quantities, unroll: 1 });
+  const sumCost = stepCost(context.target, {
+    loads: quantities,
+    stores: 0,
+    arithmetic: quantities,
+    unroll: 1,
+  });
   const readCost = stepCost(context.target, { loads: 1, stores: 0, arithmetic: 1, unroll: 1 });
-  const writeCost = stepCost(context.target, { loads: 0, stores: reduction.writes.length, arithmetic: 2, unroll: 1 });
+  const writeCost = stepCost(context.target, {
+    loads: 0,
+    stores: reduction.writes.length,
+    arithmetic: 2,
+    unroll: 1,
+  });
   const workOf = (thread: number) => {
     const box = boxOf(group, geometry.images, thread);
     return box === null || box.imageThread !== 0 || box.blockTo === box.blockFrom ? null : box;
@@ -144,7 +166,10 @@ export function bnReduction(context: LoweringContext, reduction: BnReduction): K
       for (const name of reduction.reads) {
         emitRun(out, blocks, readCost, [{ access: Access.Load, base: context.baseOf(name) + box.blockFrom }]);
       }
-      const results = reduction.writes.map((name) => ({ access: Access.Store, base: context.baseOf(name) + box.blockFrom }));
+      const results = reduction.writes.map((name) => ({
+        access: Access.Store,
+        base: context.baseOf(name) + box.blockFrom,
+      }));
       emitRun(out, blocks, writeCost, results);
     },
   };

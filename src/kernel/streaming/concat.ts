@@ -8,8 +8,9 @@
  * ICF: sums of the copied channels ride on the forward copy (each thread's partial sums are reduced after it), and the backward copy may take dX through a
  * batch normalisation, computing it from dY and X.
  */
-import type { ConcatBackward, ConcatForward } from '../../training/step.js';
+
 import { flops as operationFlops } from '../../training/flops.js';
+import type { ConcatBackward, ConcatForward } from '../../training/step.js';
 import { BLOCK_CHANNELS, type FeatureGeometry, geometryOf } from '../address-map.js';
 import { batchNormOf, type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
@@ -40,7 +41,9 @@ function slicesOf(context: LoweringContext, tensors: readonly string[], joined: 
     return slice;
   });
   if (firstChannel !== joined.channels) {
-    throw new RangeError(`the slices of a Concat have ${firstChannel} channels in all, the joined map ${joined.channels}`);
+    throw new RangeError(
+      `the slices of a Concat have ${firstChannel} channels in all, the joined map ${joined.channels}`,
+    );
   }
   return slices;
 }
@@ -105,7 +108,12 @@ export function lowerConcatForward(operation: ConcatForward, context: LoweringCo
   const plane = joined.planeLines;
   const counted = countedBlocks(operation);
   const isCounted = (block: number) => block >= counted.from && block < counted.to;
-  const loadCost = stepCost(target, { loads: MAX_STREAMS, stores: 0, arithmetic: 0, unroll: COMPILED_UNROLL });
+  const loadCost = stepCost(target, {
+    loads: MAX_STREAMS,
+    stores: 0,
+    arithmetic: 0,
+    unroll: COMPILED_UNROLL,
+  });
   // The sums take an add and a fused multiply-add per vector; 4 accumulators each hide their latency as in the BN loops.
   const copyCost = (loads: number, withSums: boolean) =>
     stepCost(target, {
@@ -118,14 +126,25 @@ export function lowerConcatForward(operation: ConcatForward, context: LoweringCo
 
   /** Copies of blocks [from, to) of one image that all have the same sources. */
   const copies = (image: number, from: number, to: number, sources: readonly number[]): Segment[] => {
-    const cuts = [...new Set([from, Math.min(to, Math.max(from, counted.from)), Math.min(to, Math.max(from, counted.to)), to])].sort(
-      (a, b) => a - b,
-    );
+    const cuts = [
+      ...new Set([
+        from,
+        Math.min(to, Math.max(from, counted.from)),
+        Math.min(to, Math.max(from, counted.to)),
+        to,
+      ]),
+    ].sort((a, b) => a - b);
     return cuts.slice(0, -1).flatMap((start, i) => {
       const end = cuts[i + 1] as number;
       const moved = sources.map((base) => base + (start - from) * plane);
       const store = output + image * joined.imageLines + start * plane;
-      return gatherSegments((end - start) * plane, moved, [store], loadCost, copyCost(sources.length, isCounted(start)));
+      return gatherSegments(
+        (end - start) * plane,
+        moved,
+        [store],
+        loadCost,
+        copyCost(sources.length, isCounted(start)),
+      );
     });
   };
   const aligned = isAligned(slices);
@@ -137,10 +156,14 @@ export function lowerConcatForward(operation: ConcatForward, context: LoweringCo
     if (aligned) {
       const slice = slices[index] as Slice;
       const first = slice.firstChannel / BLOCK_CHANNELS;
-      return copies(image, first, first + slice.geometry.blocks, [slice.base + image * slice.geometry.imageLines]);
+      return copies(image, first, first + slice.geometry.blocks, [
+        slice.base + image * slice.geometry.imageLines,
+      ]);
     }
     const sources = slices.flatMap((slice) =>
-      sliceBlocks(slice, index).map((block) => slice.base + image * slice.geometry.imageLines + block * plane),
+      sliceBlocks(slice, index).map(
+        (block) => slice.base + image * slice.geometry.imageLines + block * plane,
+      ),
     );
     return copies(image, index, index + 1, sources);
   };
@@ -151,8 +174,12 @@ export function lowerConcatForward(operation: ConcatForward, context: LoweringCo
 
   const flops = operationFlops(operation, context.step);
   const countedLines = counted.to - counted.from;
-  const partials = countedLines === 0 ? 0 : context.scratch(`${operation.name}/partial-sums`, 2 * target.threads * countedLines);
-  const partialBase = (quantity: number, thread: number) => partials + (quantity * target.threads + thread) * countedLines;
+  const partials =
+    countedLines === 0
+      ? 0
+      : context.scratch(`${operation.name}/partial-sums`, 2 * target.threads * countedLines);
+  const partialBase = (quantity: number, thread: number) =>
+    partials + (quantity * target.threads + thread) * countedLines;
   const storeCost = stepCost(target, { loads: 0, stores: 2, arithmetic: 0, unroll: COMPILED_UNROLL });
   const copy = segmentPhase({
     name: 'copy',
@@ -171,11 +198,16 @@ export function lowerConcatForward(operation: ConcatForward, context: LoweringCo
   });
   // Idle threads leave no sums: balance211 gives the first threads the work.
   const contributors = Math.min(target.threads, items);
-  const batchNorms = [...new Set(operation.statistics.map((epilogue) => epilogue.batchNorm))].map((name) => batchNormOf(context, name));
+  const batchNorms = [...new Set(operation.statistics.map((epilogue) => epilogue.batchNorm))].map((name) =>
+    batchNormOf(context, name),
+  );
   const running = batchNorms.flatMap((batchNorm) => runningStatistics(context, batchNorm));
   const reduce: KernelPhase = {
     name: 'reduce-statistics',
-    tileCount: (thread) => (shareStart(countedLines, target.threads, thread + 1) > shareStart(countedLines, target.threads, thread) ? 1 : 0),
+    tileCount: (thread) =>
+      shareStart(countedLines, target.threads, thread + 1) > shareStart(countedLines, target.threads, thread)
+        ? 1
+        : 0,
     emit(thread, _tile, out) {
       const from = shareStart(countedLines, target.threads, thread);
       const to = shareStart(countedLines, target.threads, thread + 1);
@@ -191,18 +223,26 @@ export function lowerConcatForward(operation: ConcatForward, context: LoweringCo
       const readCost = stepCost(target, { loads: 1, stores: 0, arithmetic: 1, unroll: COMPILED_UNROLL });
       const writeCost = stepCost(target, { loads: 0, stores: 1, arithmetic: 1, unroll: COMPILED_UNROLL });
       for (const name of running) touch(Access.Load, name, readCost);
-      for (const name of [...batchNorms.flatMap((batchNorm) => [batchNorm.mean, batchNorm.variance]), ...running]) {
+      for (const name of [
+        ...batchNorms.flatMap((batchNorm) => [batchNorm.mean, batchNorm.variance]),
+        ...running,
+      ]) {
         touch(Access.Store, name, writeCost);
       }
     },
   };
-  const countedRange = (name: string) => ({ tensor: name, base: context.baseOf(name) + counted.from, lines: countedLines });
+  const countedRange = (name: string) => ({
+    tensor: name,
+    base: context.baseOf(name) + counted.from,
+    lines: countedLines,
+  });
   return {
     name: operation.name,
     type: operation.type,
     phase: operation.phase,
     shape: `${operation.inputs.map((name) => shapeOf(context, name)).join(' + ')} -> ${shapeOf(context, operation.output)}`,
     flops,
+    parameters: 'whole',
     reads: [...operation.inputs.map((name) => rangeOf(context, name)), ...running.map(countedRange)],
     writes: [
       rangeOf(context, operation.output),
@@ -230,7 +270,12 @@ export function lowerConcatBackward(operation: ConcatBackward, context: Lowering
     flops,
     slices.map((slice) => slice.geometry.channels),
   );
-  const loadCost = stepCost(target, { loads: MAX_STREAMS, stores: 0, arithmetic: 0, unroll: COMPILED_UNROLL });
+  const loadCost = stepCost(target, {
+    loads: MAX_STREAMS,
+    stores: 0,
+    arithmetic: 0,
+    unroll: COMPILED_UNROLL,
+  });
   const vectorCost = stepCost(target, { loads: 1, stores: 0, arithmetic: 0, unroll: COMPILED_UNROLL });
 
   const copyOut = (slice: Slice, index: number): KernelPhase => {
@@ -284,7 +329,9 @@ export function lowerConcatBackward(operation: ConcatBackward, context: Lowering
       prologue(_thread, out) {
         const last = Math.floor((slice.firstChannel + geometry.channels - 1) / BLOCK_CHANNELS);
         for (const name of vectors) {
-          emitRun(out, last - offsetBlock + 1, vectorCost, [{ access: Access.Load, base: context.baseOf(name) + offsetBlock }]);
+          emitRun(out, last - offsetBlock + 1, vectorCost, [
+            { access: Access.Load, base: context.baseOf(name) + offsetBlock },
+          ]);
         }
       },
     });
@@ -295,6 +342,7 @@ export function lowerConcatBackward(operation: ConcatBackward, context: Lowering
     phase: operation.phase,
     shape: `${shapeOf(context, sources[0] as string)} -> ${operation.outputs.map((name) => shapeOf(context, name)).join(' + ')}`,
     flops,
+    parameters: 'whole',
     reads: [...sources, ...vectors].map((name) => rangeOf(context, name)),
     writes: [...sourceStores(gradient), ...operation.outputs].map((name) => rangeOf(context, name)),
     phases: slices.map(copyOut),

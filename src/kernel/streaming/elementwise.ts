@@ -4,6 +4,8 @@
  * MKL-DNN's element-wise kernels cut the flat tensor into lines and share them out evenly, so a thread owns one contiguous stretch, that is,
  * contiguous images. Stores are ordinary; in place the store hits the line just loaded.
  */
+
+import { flops as operationFlops } from '../../training/flops.js';
 import type {
   DropoutBackward,
   DropoutForward,
@@ -12,7 +14,6 @@ import type {
   ReluForward,
   SumBackward,
 } from '../../training/step.js';
-import { flops as operationFlops } from '../../training/flops.js';
 import { type LoweringContext, rangeOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
 import { Access } from '../op-stream.js';
@@ -40,7 +41,9 @@ function flatPhase(context: LoweringContext, loop: FlatLoop): KernelPhase {
   const lines = context.linesOf(tensors[0] as string);
   for (const tensor of tensors) {
     if (context.linesOf(tensor) !== lines) {
-      throw new RangeError(`"${tensor}" and "${tensors[0]}" take part in one element-wise loop but differ in size`);
+      throw new RangeError(
+        `"${tensor}" and "${tensors[0]}" take part in one element-wise loop but differ in size`,
+      );
     }
   }
   const mix: Mix = {
@@ -61,7 +64,15 @@ function flatPhase(context: LoweringContext, loop: FlatLoop): KernelPhase {
     segments(thread) {
       const offset = shareStart(lines, target.threads, thread);
       const own = shareSize(lines, target.threads, thread);
-      return own === 0 ? [] : [{ lines: own, cost, streams: streams.map(({ access, base }) => ({ access, base: base + offset })) }];
+      return own === 0
+        ? []
+        : [
+            {
+              lines: own,
+              cost,
+              streams: streams.map(({ access, base }) => ({ access, base: base + offset })),
+            },
+          ];
     },
   });
 }
@@ -78,6 +89,7 @@ function lowerFlat(
     phase: operation.phase,
     shape: shapeOf(context, loop.reads[0] as string),
     flops,
+    parameters: 'whole',
     reads: loop.reads.map((name) => rangeOf(context, name)),
     writes: loop.writes.map((name) => rangeOf(context, name)),
     phases: [flatPhase(context, { ...loop, name: operation.phase, flops })],
@@ -139,6 +151,7 @@ export function lowerSumBackward(operation: SumBackward, context: LoweringContex
     phase: operation.phase,
     shape: shapeOf(context, operation.gradient),
     flops,
+    parameters: 'whole',
     reads: outputs.length === 0 ? [] : [rangeOf(context, operation.gradient)],
     writes: outputs.map((name) => rangeOf(context, name)),
     phases: outputs.map((name, index) =>

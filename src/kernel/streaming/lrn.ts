@@ -4,8 +4,9 @@
  * MKL-DNN's AVX-512 kernel works on (image, channel block) planes, images outermost; the window reaches into the neighbouring channel blocks, whose planes it
  * reads too. Forward stores the scale for the backward pass. Source: MKL-DNN v0.12, jit_avx512_common_lrn.cpp.
  */
-import type { LrnBackward, LrnForward } from '../../training/step.js';
+
 import { flops as operationFlops } from '../../training/flops.js';
+import type { LrnBackward, LrnForward } from '../../training/step.js';
 import { BLOCK_CHANNELS, geometryOf } from '../address-map.js';
 import { type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel } from '../kernel.js';
@@ -56,14 +57,19 @@ function lowerLrn(operation: LrnForward | LrnBackward, context: LoweringContext,
         streams.push({ access: Access.Load, base: context.baseOf(name) + (plane - block + b) * planeLines });
       }
     }
-    for (const name of loop.reads) streams.push({ access: Access.Load, base: context.baseOf(name) + plane * planeLines });
-    for (const name of loop.writes) streams.push({ access: Access.Store, base: context.baseOf(name) + plane * planeLines });
+    for (const name of loop.reads)
+      streams.push({ access: Access.Load, base: context.baseOf(name) + plane * planeLines });
+    for (const name of loop.writes)
+      streams.push({ access: Access.Store, base: context.baseOf(name) + plane * planeLines });
     return streams;
   };
   const phase = rangePhase({
     name: operation.phase,
     work: planes,
-    range: (thread) => [shareStart(planes, target.threads, thread), shareStart(planes, target.threads, thread + 1)],
+    range: (thread) => [
+      shareStart(planes, target.threads, thread),
+      shareStart(planes, target.threads, thread + 1),
+    ],
     chunk: 1,
     chunksPerTile: Math.max(1, Math.floor(TILE_STEPS / planeLines)),
     flops,
@@ -72,7 +78,9 @@ function lowerLrn(operation: LrnForward | LrnBackward, context: LoweringContext,
       for (let pixel = 0; pixel < planeLines; pixel += CHUNK_PIXELS) {
         const lines = Math.min(CHUNK_PIXELS, planeLines - pixel);
         for (let s = 0; s < streams.length; s += MAX_STREAMS) {
-          const some = streams.slice(s, s + MAX_STREAMS).map(({ access, base }) => ({ access, base: base + pixel }));
+          const some = streams
+            .slice(s, s + MAX_STREAMS)
+            .map(({ access, base }) => ({ access, base: base + pixel }));
           emitRun(out, lines, s === 0 ? cost : free, some);
         }
       }
@@ -84,6 +92,7 @@ function lowerLrn(operation: LrnForward | LrnBackward, context: LoweringContext,
     phase: operation.phase,
     shape: `${shapeOf(context, operation.input)}, ${operation.localSize} channels`,
     flops,
+    parameters: 'whole',
     reads: [...loop.windowed, ...loop.reads].map((name) => rangeOf(context, name)),
     writes: loop.writes.map((name) => rangeOf(context, name)),
     phases: [phase],

@@ -49,7 +49,12 @@ export function splitFlops(total: number, weights: readonly number[]): number[] 
 }
 
 /** Emits one run. Runs without steps are left out. */
-export function emitRun(out: OpStream, lines: number, cost: StepCost, streams: readonly SegmentStream[]): void {
+export function emitRun(
+  out: OpStream,
+  lines: number,
+  cost: StepCost,
+  streams: readonly SegmentStream[],
+): void {
   if (lines <= 0) return;
   out.run(lines, cost.busyCycles, cost.fmaCycles, cost.instructions, cost.loads);
   for (const stream of streams) out.stream(stream.access, stream.base);

@@ -6,8 +6,9 @@
  * Backward: planes are shared out; each input row is zeroed and filled in while it is in the L1D, so dX is written once. Stores are ordinary.
  * Source: MKL-DNN v0.12, jit_uni_pool_kernel_f32.cpp and jit_uni_pooling.cpp.
  */
-import type { PoolBackward, PoolForward, Window2d } from '../../training/step.js';
+
 import { flops as operationFlops } from '../../training/flops.js';
+import type { PoolBackward, PoolForward, Window2d } from '../../training/step.js';
 import { type FeatureGeometry, geometryOf } from '../address-map.js';
 import { type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, LineRange } from '../kernel.js';
@@ -15,7 +16,7 @@ import { Access, LINE_BYTES } from '../op-stream.js';
 import { shareStart } from '../partition.js';
 import { emitRun, rangePhase, TILE_STEPS } from './phases.js';
 import { shapeChange } from './shapes.js';
-import { scaleCost, type StepCost, stepCost, vectorsPerLine } from './step-cost.js';
+import { type StepCost, scaleCost, stepCost, vectorsPerLine } from './step-cost.js';
 
 /** Pixels whose mask bytes (16 channels each) fill a line: units of work keep to whole mask lines, so no two threads share one. */
 const PIXELS_PER_MASK_LINE = LINE_BYTES / 16;
@@ -33,7 +34,12 @@ interface PoolWork {
   readonly planes: number;
 }
 
-function poolWork(large: FeatureGeometry, small: FeatureGeometry, window: Window2d, hasMask: boolean): PoolWork {
+function poolWork(
+  large: FeatureGeometry,
+  small: FeatureGeometry,
+  window: Window2d,
+  hasMask: boolean,
+): PoolWork {
   let rowsPerGroup = 1;
   if (hasMask) while ((rowsPerGroup * small.width) % PIXELS_PER_MASK_LINE !== 0) rowsPerGroup++;
   const groupsPerPlane = Math.ceil(small.height / rowsPerGroup);
@@ -47,13 +53,20 @@ function windowRows(work: PoolWork, row: number): { from: number; to: number } {
   return { from: clamp(top), to: clamp(top + work.window.kernelHeight) };
 }
 
-/** Rows of the large plane that the windows cover, as disjoint ranges. */
-function coveredRows(work: PoolWork): { from: number; to: number }[] {
-  const covered: { from: number; to: number }[] = [];
-  for (let row = 0; row < work.small.height; row++) {
-    const { from, to } = windowRows(work, row);
+interface RowRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Rows of the large plane, from row `loaded` on, that the windows of output rows [firstRow, endRow) cover, as disjoint ranges. */
+function coveredRows(work: PoolWork, firstRow: number, endRow: number, loaded: number): RowRange[] {
+  const covered: RowRange[] = [];
+  for (let row = firstRow; row < endRow; row++) {
+    const { from: top, to } = windowRows(work, row);
+    const from = Math.max(top, loaded);
     const last = covered[covered.length - 1];
-    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to);
+    if (last !== undefined && from <= last.to)
+      covered[covered.length - 1] = { from: last.from, to: Math.max(last.to, to) };
     else if (to > from) covered.push({ from, to });
   }
   return covered;
@@ -131,16 +144,19 @@ export function lowerPoolForward(operation: PoolForward, context: LoweringContex
     emitChunk(out, from, to, thread) {
       const [firstUnit] = range(thread);
       forEachPlane(work, from, to, (plane, firstRow, endRow) => {
-        const ownAbove = plane * work.groupsPerPlane + firstRow / work.rowsPerGroup > firstUnit && firstRow > 0;
+        const ownAbove =
+          plane * work.groupsPerPlane + firstRow / work.rowsPerGroup > firstUnit && firstRow > 0;
         const loaded = ownAbove ? windowRows(work, firstRow - 1).to : 0;
-        const first = Math.max(loaded, windowRows(work, firstRow).from);
-        const rows = Math.max(0, windowRows(work, endRow - 1).to - first);
+        const covered = coveredRows(work, firstRow, endRow, loaded);
         const outputs = (endRow - firstRow) * small.width;
-        const loads = rows * large.width;
-        const total = scaleCost(perOutput, outputs);
-        emitRun(out, loads, scaleCost(total, 1 / Math.max(1, loads)), [
-          { access: Access.Load, base: input + plane * large.planeLines + first * large.width },
-        ]);
+        const loads =
+          covered.reduce((rows, { from: top, to: bottom }) => rows + bottom - top, 0) * large.width;
+        const perLoad = scaleCost(perOutput, outputs / Math.max(1, loads));
+        for (const { from: top, to: bottom } of covered) {
+          emitRun(out, (bottom - top) * large.width, perLoad, [
+            { access: Access.Load, base: input + plane * large.planeLines + top * large.width },
+          ]);
+        }
         emitRun(out, outputs, loads === 0 ? perOutput : storeCost, [
           { access: Access.Store, base: output + plane * small.planeLines + firstRow * small.width },
         ]);
@@ -158,6 +174,7 @@ export function lowerPoolForward(operation: PoolForward, context: LoweringContex
     phase: operation.phase,
     shape: `${shapeChange(context, operation.input, operation.output)}, ${operation.mode} ${operation.window.kernelHeight}x${operation.window.kernelWidth}`,
     flops,
+    parameters: 'whole',
     reads: coveredRanges(work, rangeOf(context, operation.input)),
     writes: [operation.output, ...(mask === null ? [] : [mask])].map((name) => rangeOf(context, name)),
     phases: [phase],
@@ -166,7 +183,7 @@ export function lowerPoolForward(operation: PoolForward, context: LoweringContex
 
 /** The covered rows of every plane as line ranges: the whole tensor where nothing is left out. */
 function coveredRanges(work: PoolWork, whole: LineRange): LineRange[] {
-  const covered = coveredRows(work);
+  const covered = coveredRows(work, 0, work.small.height, 0);
   const { large } = work;
   if (covered.length === 1 && covered[0]?.from === 0 && covered[0].to === large.height) return [whole];
   return Array.from({ length: work.planes }, (_, plane) =>
@@ -246,6 +263,7 @@ export function lowerPoolBackward(operation: PoolBackward, context: LoweringCont
     phase: operation.phase,
     shape: `${shapeChange(context, operation.gradient, operation.output)}, ${operation.mode} ${operation.window.kernelHeight}x${operation.window.kernelWidth}`,
     flops,
+    parameters: 'whole',
     reads: [operation.gradient, ...(mask === null ? [] : [mask])].map((name) => rangeOf(context, name)),
     writes: [rangeOf(context, operation.output)],
     phases: [phase],

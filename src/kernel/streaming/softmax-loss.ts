@@ -2,8 +2,9 @@
  * Softmax and cross-entropy over the mini-batch, images shared out among the threads. An image's scores stay in the L1D over the loops for
  * maximum, sum of exponentials and division, so they are read once and the probabilities written once.
  */
-import type { SoftmaxLossBackward, SoftmaxLossForward } from '../../training/step.js';
+
 import { flops as operationFlops } from '../../training/flops.js';
+import type { SoftmaxLossBackward, SoftmaxLossForward } from '../../training/step.js';
 import { geometryOf } from '../address-map.js';
 import { type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, KernelPhase } from '../kernel.js';
@@ -33,7 +34,8 @@ function imageLoop(
   const { images, imageLines } = geometryOf(tensorOf(context, input));
   const cost = stepCost(target, mix);
   const labelCost = stepCost(target, { loads: 1, stores: 0, arithmetic: 0, unroll: COMPILED_UNROLL });
-  const labelLine = (image: number) => Math.floor((image * tensorOf(context, labels).elementBytes) / LINE_BYTES);
+  const labelLine = (image: number) =>
+    Math.floor((image * tensorOf(context, labels).elementBytes) / LINE_BYTES);
   return segmentPhase({
     name,
     threads: target.threads,
@@ -50,7 +52,9 @@ function imageLoop(
     prologue(thread, out) {
       const first = labelLine(shareStart(images, target.threads, thread));
       const last = labelLine(shareStart(images, target.threads, thread + 1) - 1);
-      emitRun(out, last - first + 1, labelCost, [{ access: Access.Load, base: context.baseOf(labels) + first }]);
+      emitRun(out, last - first + 1, labelCost, [
+        { access: Access.Load, base: context.baseOf(labels) + first },
+      ]);
     },
     ...(epilogue === undefined ? {} : { epilogue }),
   });
@@ -64,7 +68,13 @@ export function lowerSoftmaxLossForward(operation: SoftmaxLossForward, context: 
   const contributors = Math.min(images, target.threads);
   const partials = context.scratch(`${operation.name}/partial-loss`, target.threads);
   const partCost = stepCost(target, { loads: 0, stores: 1, arithmetic: 0, unroll: COMPILED_UNROLL });
-  const sumCost = stepCost(target, { loads: 1, stores: 0, arithmetic: 1, unroll: COMPILED_UNROLL, accumulators: 1 });
+  const sumCost = stepCost(target, {
+    loads: 1,
+    stores: 0,
+    arithmetic: 1,
+    unroll: COMPILED_UNROLL,
+    accumulators: 1,
+  });
   const reduce: KernelPhase = {
     name: 'reduce-loss',
     tileCount: (thread) => (thread === 0 ? 1 : 0),
@@ -87,12 +97,22 @@ export function lowerSoftmaxLossForward(operation: SoftmaxLossForward, context: 
     phase: operation.phase,
     shape: shapeOf(context, operation.input),
     flops,
+    parameters: 'whole',
     reads: [operation.input, operation.labels].map((name) => rangeOf(context, name)),
     writes: [operation.probabilities, operation.loss].map((name) => rangeOf(context, name)),
     phases: [
-      imageLoop(context, operation.input, operation.labels, operation.probabilities, mix, flops, 'softmax', (thread, out) => {
-        emitRun(out, 1, partCost, [{ access: Access.Store, base: partials + thread }]);
-      }),
+      imageLoop(
+        context,
+        operation.input,
+        operation.labels,
+        operation.probabilities,
+        mix,
+        flops,
+        'softmax',
+        (thread, out) => {
+          emitRun(out, 1, partCost, [{ access: Access.Store, base: partials + thread }]);
+        },
+      ),
       reduce,
     ],
   };
@@ -108,8 +128,11 @@ export function lowerSoftmaxLossBackward(operation: SoftmaxLossBackward, context
     phase: operation.phase,
     shape: shapeOf(context, operation.probabilities),
     flops,
+    parameters: 'whole',
     reads: [operation.probabilities, operation.labels].map((name) => rangeOf(context, name)),
     writes: [rangeOf(context, operation.output)],
-    phases: [imageLoop(context, operation.probabilities, operation.labels, operation.output, mix, flops, 'gradient')],
+    phases: [
+      imageLoop(context, operation.probabilities, operation.labels, operation.output, mix, flops, 'gradient'),
+    ],
   };
 }

@@ -46,9 +46,11 @@ export function vectorsPerLine(target: Target): number {
 export function stepCost(target: Target, mix: Mix): StepCost {
   const vectors = vectorsPerLine(target);
   const microOps =
-    vectors * (mix.loads + mix.stores + mix.arithmetic + LOOP_MICRO_OPS / mix.unroll) + (mix.extraMicroOps ?? 0);
+    vectors * (mix.loads + mix.stores + mix.arithmetic + LOOP_MICRO_OPS / mix.unroll) +
+    (mix.extraMicroOps ?? 0);
   const fmaCycles = (vectors * mix.arithmetic) / target.fmaUnits;
-  const chainCycles = mix.accumulators === undefined ? 0 : (vectors * target.fmaLatencyCycles) / mix.accumulators;
+  const chainCycles =
+    mix.accumulators === undefined ? 0 : (vectors * target.fmaLatencyCycles) / mix.accumulators;
   return {
     busyCycles: Math.max(
       fmaCycles,

@@ -7,8 +7,9 @@
  *
  * A source may come through a batch normalisation (ICF): dX is computed from dY and X as they are loaded, with the channel's vectors at hand.
  */
-import type { GradientSource, SplitBackward, SumForward } from '../../training/step.js';
+
 import { flops as operationFlops } from '../../training/flops.js';
+import type { GradientSource, SplitBackward, SumForward } from '../../training/step.js';
 import { geometryOf } from '../address-map.js';
 import { batchNormOf, type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel } from '../kernel.js';
@@ -36,7 +37,13 @@ export function sourceTensors(source: GradientSource): string[] {
 export function sourceVectors(context: LoweringContext, source: GradientSource): string[] {
   if (source.kind === 'stored') return [];
   const batchNorm = batchNormOf(context, source.batchNorm);
-  return [batchNorm.mean, batchNorm.variance, batchNorm.gamma, batchNorm.gammaGradient, batchNorm.betaGradient];
+  return [
+    batchNorm.mean,
+    batchNorm.variance,
+    batchNorm.gamma,
+    batchNorm.gammaGradient,
+    batchNorm.betaGradient,
+  ];
 }
 
 /** Tensor that a gradient source also materialises, as a list. */
@@ -105,6 +112,7 @@ function lowerSum(
     phase: operation.phase,
     shape: `${sources.length} x ${shapeOf(context, operation.output)}`,
     flops,
+    parameters: 'whole',
     reads: reads.map((name) => rangeOf(context, name)),
     writes: [...sources.flatMap(sourceStores), operation.output].map((name) => rangeOf(context, name)),
     phases: [phase],

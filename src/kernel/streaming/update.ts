@@ -4,8 +4,9 @@
  * Shared out over the threads of the whole chip; simulated threads do their own share and no more, so on a slice of a chip
  * the kernel touches (and counts flops for) only that part of the parameter.
  */
-import type { Update } from '../../training/step.js';
+
 import { flops as operationFlops } from '../../training/flops.js';
+import type { Update } from '../../training/step.js';
 import { type LoweringContext, rangeOf } from '../context.js';
 import type { Kernel, LineRange } from '../kernel.js';
 import { Access } from '../op-stream.js';
@@ -37,13 +38,17 @@ export function lowerUpdate(operation: Update, context: LoweringContext): Kernel
     phase: operation.phase,
     shape: shapeOf(context, operation.parameter),
     flops,
+    parameters: 'share',
     reads: [operation.parameter, operation.gradient, operation.velocity].map(own),
     writes: [operation.velocity, operation.parameter].map(own),
     phases: [
       rangePhase({
         name: 'update',
         work: ownLines,
-        range: (thread) => [shareStart(lines, target.totalThreads, thread), shareStart(lines, target.totalThreads, thread + 1)],
+        range: (thread) => [
+          shareStart(lines, target.totalThreads, thread),
+          shareStart(lines, target.totalThreads, thread + 1),
+        ],
         chunk: CHUNK_LINES,
         chunksPerTile: CHUNKS_PER_TILE,
         flops,

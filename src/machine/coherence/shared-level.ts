@@ -480,8 +480,14 @@ export function createSharedLevel(
     if (dirty) counters.writebacksIn++;
     if (held >= 0) {
       const entry = entries[held] as number;
-      if ((entry & EXCLUSIVE) !== 0) removeDirectory(held);
-      else {
+      if ((entry & EXCLUSIVE) !== 0) {
+        removeDirectory(held);
+        if (leavesOnHit) {
+          // An exclusive line has left the cache when it was granted: no need to look for it.
+          insertCache(socket, base, address, dirty ? CACHE_DIRTY : 0);
+          return;
+        }
+      } else {
         const first = maskAt(held);
         const word = first + (local >> 5);
         masks[word] = (masks[word] as number) & ~(1 << (local & 31));

@@ -126,6 +126,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   const sharesCluster = coresPerCluster > 1;
   const clusterOf = Int32Array.from({ length: cores }, (_, core) => Math.floor(core / coresPerCluster));
 
+  const times = order.times;
+
   const timePs = new Float64Array(cores);
   const accounts = new Float64Array(cores * CATEGORY_COUNT);
   const counters = new Float64Array(cores * CORE_COUNTERS);
@@ -310,12 +312,16 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
 
   /** A sleeping core looks again at the earliest time at which something that it waits for arrives. */
   function wake(core: number, ready: Float64Array, at: number): void {
-    if (asleep[core] !== 0 && (ready[at] as number) < (order.times[core] as number)) order.update(core, ready[at] as number);
+    if (asleep[core] !== 0 && (ready[at] as number) < (times[core] as number)) {
+      times[core] = ready[at] as number;
+      order.update(core);
+    }
   }
 
   function sleep(core: number): void {
     asleep[core] = 1;
-    order.update(core, Infinity);
+    times[core] = Infinity;
+    order.update(core);
   }
 
   /** The answer for a fill buffer is known: pass it on to the loads and the store that wait for it. */
@@ -746,7 +752,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
           return false;
         }
         finished[core] = 1;
-        order.update(core, Infinity);
+        times[core] = Infinity;
+        order.update(core);
         return true;
       }
       const words = stream.words;
@@ -793,7 +800,10 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
           stepAt[core] = step;
           streamAt[core] = part;
           if (outcome === Outcome.Sleep) sleep(core);
-          else order.update(core, timePs[core] as number);
+          else {
+            times[core] = timePs[core] as number;
+            order.update(core);
+          }
           return false;
         }
         part = 0;
@@ -818,7 +828,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
       asleep[core] = 0;
       (streams[core] as OpStream).clear();
       runAt[core] = 0;
-      order.update(core, time);
+      times[core] = time;
+      order.update(core);
     }
   }
 

@@ -9,6 +9,7 @@ export const CHANNEL_STRIDE = 16;
 export const COMMAND_FREE = 0;
 /** Cycle of the chosen command, or `NEVER`. */
 export const NEXT = 1;
+/** `READ` .. `PRECHARGE` of the timing state, `PRECHARGE_ALL` or `REFRESH`. */
 export const CHOSEN_COMMAND = 2;
 /** Word offset of the chosen command's bank; of its rank for commands to a whole rank. */
 export const CHOSEN_AT = 3;
@@ -27,38 +28,16 @@ export const AGE_CHECK = 11;
 /** Earliest refresh due of the channel's ranks. */
 export const REFRESH_NEXT = 12;
 
-/** Commands that a channel may choose. */
-export const COLUMN = 0;
-export const ACTIVATE = 1;
-export const PRECHARGE = 2;
-export const PRECHARGE_ALL = 3;
-export const REFRESH = 4;
+/** Commands to a whole rank, beside those to a bank. */
+export const PRECHARGE_ALL = 4;
+export const REFRESH = 5;
 
-/** Masks of a channel's banks, one bit each: with listed reads, with listed writes, with an active request. */
-export const MASK_ACTIVE = 2;
-const MASKS = 3;
-
-export interface ChannelState {
-  readonly words: Int32Array;
-  readonly masks: Int32Array;
-  /** 32-bit words of one mask. */
-  readonly maskWords: number;
-  /** Index of a channel's mask. */
-  maskAt(channel: number, mask: number): number;
-}
-
-export function createChannelState(channels: number, banksPerChannel: number): ChannelState {
+export function createChannelWords(channels: number): Int32Array {
   const words = new Int32Array(channels * CHANNEL_STRIDE);
-  const maskWords = Math.ceil(banksPerChannel / 32);
   for (let channel = 0; channel < channels; channel++) {
     words[channel * CHANNEL_STRIDE + NEXT] = NEVER;
     words[channel * CHANNEL_STRIDE + AGED] = -1;
     words[channel * CHANNEL_STRIDE + REFRESH_NEXT] = NEVER;
   }
-  return {
-    words,
-    masks: new Int32Array(channels * MASKS * maskWords),
-    maskWords,
-    maskAt: (channel, mask) => (channel * MASKS + mask) * maskWords,
-  };
+  return words;
 }

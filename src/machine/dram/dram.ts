@@ -2,21 +2,17 @@ import type { DramMemorySpec } from '../spec.js';
 import { type BusTime, createBusAccount } from './account.js';
 import { createArrivalQueue } from './arrival-queue.js';
 import {
-  ACTIVATE,
   AGE_CHECK,
   AGED,
   CHANNEL_STRIDE,
   CHOSEN_AT,
   CHOSEN_COMMAND,
   CHOSEN_ENTRY,
-  COLUMN,
   COMMAND_FREE,
-  createChannelState,
+  createChannelWords,
   HELD,
-  MASK_ACTIVE,
   NEVER,
   NEXT,
-  PRECHARGE,
   PRECHARGE_ALL,
   QUEUED,
   REFRESH_NEXT,
@@ -24,21 +20,23 @@ import {
 } from './channel-state.js';
 import { compileMapping } from './mapping.js';
 import type { MainMemory, MemoryStatistics } from './memory.js';
-import { ACTIVE, createRequestPool, HEAD, HIT, ROW_CONFLICT, ROW_EMPTY, ROW_HIT, UNDECIDED } from './requests.js';
+import { ACTIVE, createRequestPool, HIT, ROW_CONFLICT, ROW_EMPTY, ROW_HIT, UNDECIDED } from './requests.js';
 import { ROW_POLICIES } from './row-policy.js';
 import { createScheduler } from './scheduler.js';
 import {
-  ACTIVATE_READY,
+  ACTIVATE,
+  BANK_READY,
   BANK_STRIDE,
-  COLUMN_READY,
   createTimingState,
   GROUP_AT,
   LONG_AGO,
   OPEN_ROW,
-  PRECHARGE_READY,
+  PRECHARGE,
   RANK_AT,
   RANK_STRIDE,
+  READ,
   REFRESH_DUE,
+  WRITE,
 } from './timing.js';
 
 /** What a DRAM tells beyond the contract of main memory. */
@@ -95,9 +93,8 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
   const { banks, groups, ranks, banksPerChannel, banksPerRank } = timing;
   const rankCount = part.ranks;
   const pool = createRequestPool(banks, channels, queueEntries[0] + queueEntries[1] + banksPerChannel);
-  const state = createChannelState(channels, banksPerChannel);
-  const { words, masks, maskAt } = state;
-  const scheduler = createScheduler(part, controller, ageLimit, state, timing, pool);
+  const words = createChannelWords(channels);
+  const scheduler = createScheduler(part, controller, ageLimit, words, timing, pool);
   const arrivals = createArrivalQueue(channels, 64);
   const answers = createArrivalQueue(channels, 16);
   const bus = createBusAccount(channels, tCKps, { read: nCL, write: nCWL, burst: nBL });
@@ -173,8 +170,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     }
     const block = Math.floor(line / interleaveLines);
     const local = (Math.floor(block / channelsPerSocket) * interleaveLines + (line - block * interleaveLines)) | 0;
-    const bank = channel * banksPerChannel + map.bankOf(local);
-    const at = bank * BANK_STRIDE;
+    const at = (channel * banksPerChannel + map.bankOf(local)) * BANK_STRIDE;
     if (direction === 0 && pool.findWrite(at, local) >= 0) {
       counters[channel * COUNTERS + FORWARDED]++;
       counters[channel * COUNTERS + READ_LATENCY] += nowPs + tCKps - arrivalPs;
@@ -189,8 +185,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     pool.sequence[entry] = words[c + SEQUENCE]++;
     words[c + QUEUED + direction]++;
     words[c + HELD]++;
-    const inChannel = bank - channel * banksPerChannel;
-    masks[maskAt(channel, direction) + (inChannel >> 5)] |= 1 << (inChannel & 31);
+    scheduler.update(channel, at, direction);
     if (direction === 1 && tag !== -1) answers.push(channel, 0, 1, nowPs, tag);
     return at;
   }
@@ -203,7 +198,8 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     const entry = words[c + CHOSEN_ENTRY];
     let tag = -1;
     switch (words[c + CHOSEN_COMMAND]) {
-      case COLUMN:
+      case READ:
+      case WRITE:
         tag = issueColumn(channel, at, entry, cycle);
         break;
       case ACTIVATE:
@@ -212,6 +208,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
       case PRECHARGE:
         if (pool.found[entry] === UNDECIDED) pool.found[entry] = ROW_CONFLICT;
         closeBank(channel, at, cycle);
+        scheduler.updateBoth(channel, at);
         break;
       case PRECHARGE_ALL:
         closeRank(channel, at, cycle);
@@ -277,7 +274,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
       cycle,
       direction,
       rank,
-      banks[at + COLUMN_READY],
+      banks[at + BANK_READY + direction],
       groups[group + direction],
       ranks[rank + direction],
       opened ? activateDelay[bank] : 0,
@@ -285,9 +282,9 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     timing.column(at, direction === 1, cycle);
     if (opened) {
       banks[at + ACTIVE] = -1;
-      clearMask(channel, MASK_ACTIVE, bank);
     } else {
-      takeFromQueue(channel, at, entry, direction);
+      pool.unlink(entry);
+      words[c + QUEUED + direction]--;
     }
     words[c + HELD]--;
     if (words[c + AGED] === entry) {
@@ -315,33 +312,23 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
       pool.rowClosed(at);
       counters[k + PRECHARGES]++;
     }
+    scheduler.updateBoth(channel, at);
     return tag;
   }
 
   function issueActivate(channel: number, at: number, entry: number, cycle: number): void {
     const bank = at / BANK_STRIDE;
     if (pool.found[entry] === UNDECIDED) pool.found[entry] = ROW_EMPTY;
-    const own = Math.max(banks[at + ACTIVATE_READY], pool.acceptedCycle[entry]);
+    const own = Math.max(banks[at + BANK_READY + ACTIVATE], pool.acceptedCycle[entry]);
     activateDelay[bank] = Math.max(0, cycle - own);
     columnsOfRow[bank] = 0;
     counters[channel * COUNTERS + ACTIVATES]++;
-    takeFromQueue(channel, at, entry, pool.isWrite[entry]);
+    pool.unlink(entry);
+    words[channel * CHANNEL_STRIDE + QUEUED + pool.isWrite[entry]]--;
     banks[at + ACTIVE] = entry;
-    const inChannel = bank - channel * banksPerChannel;
-    masks[maskAt(channel, MASK_ACTIVE) + (inChannel >> 5)] |= 1 << (inChannel & 31);
     timing.activate(at, pool.row[entry], cycle);
     pool.rowOpened(at);
-  }
-
-  function takeFromQueue(channel: number, at: number, entry: number, direction: number): void {
-    pool.unlink(entry);
-    words[channel * CHANNEL_STRIDE + QUEUED + direction]--;
-    if (banks[at + HEAD + direction] < 0) clearMask(channel, direction, at / BANK_STRIDE);
-  }
-
-  function clearMask(channel: number, mask: number, bank: number): void {
-    const inChannel = bank - channel * banksPerChannel;
-    masks[maskAt(channel, mask) + (inChannel >> 5)] &= ~(1 << (inChannel & 31));
+    scheduler.updateBoth(channel, at);
   }
 
   function closeBank(channel: number, at: number, cycle: number): void {
@@ -353,7 +340,9 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
   function closeRank(channel: number, rankAt: number, cycle: number): void {
     const first = (rankAt / RANK_STRIDE) * banksPerRank * BANK_STRIDE;
     for (let at = first; at < first + banksPerRank * BANK_STRIDE; at += BANK_STRIDE) {
-      if (banks[at + OPEN_ROW] >= 0) closeBank(channel, at, cycle);
+      if (banks[at + OPEN_ROW] < 0) continue;
+      closeBank(channel, at, cycle);
+      scheduler.updateBoth(channel, at);
     }
   }
 
@@ -384,7 +373,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
         for (let at = first; at < first + banksPerRank * BANK_STRIDE; at += BANK_STRIDE) {
           if (banks[at + OPEN_ROW] < 0) continue;
           open = true;
-          start = Math.max(start, banks[at + PRECHARGE_READY]);
+          start = Math.max(start, banks[at + BANK_READY + PRECHARGE]);
         }
         if (start >= now) break;
         if (open) closeRank(channel, rankAt, start);

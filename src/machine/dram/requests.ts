@@ -1,17 +1,16 @@
-import { BANK_STRIDE, LONG_AGO, OPEN_ROW } from './timing.js';
+import { BANK_STRIDE, LONG_AGO, OPEN_ROW, OWNER_WORDS } from './timing.js';
 
 /**
  * The requests that controllers hold: a pool of entries per channel, strung into one list of reads and one of writes per bank, in order of
  * arrival. List heads live in the bank's words beside its timing state, so that a scheduling decision touches one host line per bank.
  */
 
-/** Words of a bank that belong to its requests; the word of writes follows that of reads. */
-export const HEAD = 6;
-export const TAIL = 8;
+/** Words of a bank that belong to its requests; where there are two, the first is that of reads, the second that of writes. */
+export const HEAD = OWNER_WORDS;
 /** The oldest listed request for the open row, or -1. */
-export const HIT = 10;
+export const HIT = OWNER_WORDS + 2;
 /** The request that opened the row and has not had its column command yet, or -1. It is in no list. */
-export const ACTIVE = 12;
+export const ACTIVE = OWNER_WORDS + 4;
 
 /** What the first command on behalf of a request found. */
 export const UNDECIDED = 0;
@@ -61,6 +60,8 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
   const next = new Int32Array(size);
   const isWriteOf = new Uint8Array(size);
   const found = new Uint8Array(size);
+  /** Ends of the banks' lists, two per bank. */
+  const tails = new Int32Array((2 * banks.length) / BANK_STRIDE).fill(-1);
   const free = new Int32Array(size);
   const freeCount = new Int32Array(channels).fill(capacity);
   const acceptedCycle = new Int32Array(size);
@@ -71,6 +72,10 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
     let entry = from;
     while (entry >= 0 && row[entry] !== openRow) entry = next[entry];
     return entry;
+  }
+
+  function tailAt(at: number, isWrite: number): number {
+    return ((2 * at) / BANK_STRIDE) | isWrite;
   }
 
   return {
@@ -94,10 +99,9 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
       found[entry] = UNDECIDED;
       next[entry] = -1;
       const list = at + isWrite;
-      const tail = banks[list + TAIL];
-      if (tail < 0) banks[list + HEAD] = entry;
-      else next[tail] = entry;
-      banks[list + TAIL] = entry;
+      if (banks[list + HEAD] < 0) banks[list + HEAD] = entry;
+      else next[tails[tailAt(at, isWrite)]] = entry;
+      tails[tailAt(at, isWrite)] = entry;
       if (banks[list + HIT] < 0 && banks[at + OPEN_ROW] === requestRow) banks[list + HIT] = entry;
       return entry;
     },
@@ -109,12 +113,11 @@ export function createRequestPool(banks: Int32Array, channels: number, capacity:
       let before = banks[list + HEAD];
       if (before === entry) {
         banks[list + HEAD] = after;
-        if (after < 0) banks[list + TAIL] = -1;
         return;
       }
       while (next[before] !== entry) before = next[before];
       next[before] = after;
-      if (after < 0) banks[list + TAIL] = before;
+      if (after < 0) tails[tailAt(bankAtOf[entry], isWriteOf[entry])] = before;
     },
 
     release(channel, entry) {

@@ -1,19 +1,14 @@
 import type { DramControllerSpec, DramPartSpec } from '../spec.js';
 import {
-  ACTIVATE,
   AGE_CHECK,
   AGED,
   CHANNEL_STRIDE,
   CHOSEN_AT,
   CHOSEN_COMMAND,
   CHOSEN_ENTRY,
-  type ChannelState,
-  COLUMN,
   HELD,
-  MASK_ACTIVE,
   NEVER,
   NEXT,
-  PRECHARGE,
   PRECHARGE_ALL,
   QUEUED,
   REFRESH,
@@ -22,19 +17,21 @@ import {
 } from './channel-state.js';
 import { ACTIVE, HEAD, HIT, type RequestPool } from './requests.js';
 import {
-  ACTIVATE_READY,
+  ACTIVATE,
+  BANK_READY,
   BANK_STRIDE,
-  COLUMN_READY,
   type DramTimingState,
-  GROUP_ACTIVATE_READY,
   GROUP_AT,
   OPEN_ROW,
-  PRECHARGE_READY,
-  RANK_ACTIVATE_READY,
+  PRECHARGE,
   RANK_AT,
   RANK_STRIDE,
   REFRESH_DUE,
 } from './timing.js';
+
+/** Words of a bank: the command it offers while reads are served and while writes are drained, and on behalf of which request. */
+const OFFER = ACTIVE + 1;
+const OFFER_ENTRY = OFFER + 2;
 
 /**
  * Who goes first among commands that are ready in the same cycle: the request beyond the age limit, the column command of a request that has
@@ -47,127 +44,119 @@ const CLASS_QUEUED = 3;
 const CLASS_NONE = 4;
 
 /**
- * FR-FCFS: each bank offers one command, the column command of its oldest row hit, else what its oldest request needs next. Among these the first
- * to be ready is chosen; among those ready together the oldest request's. A row is closed only when nothing queued wants it or a request is overaged.
+ * FR-FCFS. Each bank offers one command: the column command of its oldest row hit, else what its oldest request needs next. Of these the first
+ * to be ready is chosen; of those ready together the oldest request's. A row is closed only when nothing queued wants it or a request is overaged.
  */
 export interface Scheduler {
+  /** To be called when a bank's requests of a direction or its row have changed: renews what it offers. */
+  update(channel: number, bankAt: number, direction: number): void;
+  updateBoth(channel: number, bankAt: number): void;
   /** Chooses the channel's next command, to be issued at `from` or later, and writes it to the channel's words. */
   choose(channel: number, from: number): void;
-  /** The same after one request has come to a bank: looks only there where that is enough. */
-  reconsider(channel: number, bankAt: number, isWrite: number, from: number): void;
+  /** The same after one request has come to a bank (offer already renewed): looks only there where that is enough. */
+  reconsider(channel: number, bankAt: number, direction: number, from: number): void;
 }
 
 export function createScheduler(
   part: DramPartSpec,
   controller: DramControllerSpec,
   ageLimit: number,
-  state: ChannelState,
+  words: Int32Array,
   timing: DramTimingState,
   pool: RequestPool,
 ): Scheduler {
-  const { words, masks, maskWords, maskAt } = state;
   const { banks, groups, ranks, banksPerChannel, banksPerRank } = timing;
-  const { sequence, isWrite: isWriteOf, bankAt: bankAtOf, acceptedCycle } = pool;
+  const { sequence, isWrite: isWriteOf, bankAt: bankAtOf, acceptedCycle, row: rowOf } = pool;
   const rankCount = part.ranks;
   const drainAbove = controller.writeHighWatermark * controller.writeQueueEntries;
   const drainBelow = controller.writeLowWatermark * controller.writeQueueEntries;
+  const maskWords = Math.ceil(banksPerChannel / 32);
+  /** Banks that offer something, one bit each, per channel and direction. */
+  const offering = new Int32Array((banks.length / BANK_STRIDE / banksPerChannel) * 2 * maskWords);
 
-  // What `evaluate` found for one bank.
-  let cycle = NEVER;
-  let rankOfClass = CLASS_NONE;
-  let command = COLUMN;
-  let entry = -1;
-  // The best so far.
+  // The best command found by the search under way.
   let bestCycle = NEVER;
   let bestClass = CLASS_NONE;
-  let bestCommand = COLUMN;
+  let bestCommand = 0;
   let bestEntry = -1;
   let bestAt = -1;
 
-  function columnCycle(at: number, direction: number): number {
-    let t = banks[at + COLUMN_READY];
-    const group = groups[banks[at + GROUP_AT] + direction];
-    if (group > t) t = group;
-    const rank = ranks[banks[at + RANK_AT] + direction];
-    return rank > t ? rank : t;
-  }
-
-  function activateCycle(at: number): number {
-    let t = banks[at + ACTIVATE_READY];
-    const group = groups[banks[at + GROUP_AT] + GROUP_ACTIVATE_READY];
-    if (group > t) t = group;
-    const rank = ranks[banks[at + RANK_AT] + RANK_ACTIVATE_READY];
-    return rank > t ? rank : t;
-  }
-
-  /** The command that a bank offers in a mode; `cycle` is `NEVER` if it has none. */
-  function evaluate(at: number, mode: number, aged: number): void {
-    const opened = banks[at + ACTIVE];
-    if (opened >= 0) {
-      cycle = columnCycle(at, isWriteOf[opened]);
-      rankOfClass = CLASS_OPENED;
-      command = COLUMN;
-      entry = opened;
-      return;
-    }
-    rankOfClass = CLASS_QUEUED;
-    entry = banks[at + HIT + mode];
-    if (entry < 0) entry = banks[at + HEAD + mode];
-    if (aged >= 0 && bankAtOf[aged] === at) {
-      rankOfClass = CLASS_AGED;
-      entry = aged;
-    }
-    const openRow = banks[at + OPEN_ROW];
-    if (entry < 0) {
-      cycle = NEVER;
-    } else if (openRow < 0) {
-      cycle = activateCycle(at);
-      command = ACTIVATE;
-    } else if (pool.row[entry] === openRow) {
-      cycle = columnCycle(at, mode);
-      command = COLUMN;
+  function update(channel: number, at: number, direction: number): void {
+    let entry = banks[at + ACTIVE];
+    let command = direction;
+    if (entry >= 0) {
+      command = isWriteOf[entry];
     } else {
-      cycle = banks[at + PRECHARGE_READY];
-      command = PRECHARGE;
-    }
-  }
-
-  function keepIfBetter(at: number, from: number): void {
-    const t = cycle < from ? from : cycle;
-    if (t > bestCycle) return;
-    if (t === bestCycle) {
-      if (rankOfClass > bestClass) return;
-      if (rankOfClass === bestClass && ((sequence[entry] - sequence[bestEntry]) | 0) >= 0) return;
-    }
-    bestCycle = t;
-    bestClass = rankOfClass;
-    bestCommand = command;
-    bestEntry = entry;
-    bestAt = at;
-  }
-
-  /** Looks through the banks with something to do. With `refreshing`, ranks whose refresh is due by `from` only finish what they have opened. */
-  function scan(channel: number, from: number, refreshing: boolean): void {
-    const c = channel * CHANNEL_STRIDE;
-    const mode = words[c + WRITE_MODE];
-    const aged = words[c + AGED];
-    const listed = maskAt(channel, mode);
-    const active = maskAt(channel, MASK_ACTIVE);
-    const first = channel * banksPerChannel * BANK_STRIDE;
-    bestCycle = NEVER;
-    bestClass = CLASS_NONE;
-    bestEntry = -1;
-    for (let word = 0; word < maskWords; word++) {
-      let mask = masks[listed + word] | masks[active + word];
-      while (mask !== 0) {
-        const low = mask & -mask;
-        mask ^= low;
-        const at = first + ((word << 5) + 31 - Math.clz32(low)) * BANK_STRIDE;
-        if (refreshing && banks[at + ACTIVE] < 0 && ranks[banks[at + RANK_AT] + REFRESH_DUE] <= from) continue;
-        evaluate(at, mode, aged);
-        keepIfBetter(at, from);
+      const aged = words[channel * CHANNEL_STRIDE + AGED];
+      const openRow = banks[at + OPEN_ROW];
+      if (aged >= 0 && bankAtOf[aged] === at && isWriteOf[aged] === direction) {
+        entry = aged;
+        if (rowOf[aged] !== openRow) command = openRow < 0 ? ACTIVATE : PRECHARGE;
+      } else {
+        entry = banks[at + HIT + direction];
+        if (entry < 0) {
+          entry = banks[at + HEAD + direction];
+          command = openRow < 0 ? ACTIVATE : PRECHARGE;
+        }
       }
     }
+    banks[at + OFFER + direction] = command;
+    banks[at + OFFER_ENTRY + direction] = entry;
+    const bank = at / BANK_STRIDE - channel * banksPerChannel;
+    const word = (channel * 2 + direction) * maskWords + (bank >> 5);
+    if (entry >= 0) offering[word] |= 1 << (bank & 31);
+    else offering[word] &= ~(1 << (bank & 31));
+  }
+
+  function updateBoth(channel: number, at: number): void {
+    update(channel, at, 0);
+    update(channel, at, 1);
+  }
+
+  /** Looks through the banks that offer something. With `refreshing`, ranks whose refresh is due by `from` only finish what they have opened. */
+  function scan(channel: number, from: number, refreshing: boolean): void {
+    const mode = words[channel * CHANNEL_STRIDE + WRITE_MODE];
+    const aged = words[channel * CHANNEL_STRIDE + AGED];
+    const b = banks;
+    const g = groups;
+    const r = ranks;
+    let cycle = NEVER;
+    let rankOfBest = CLASS_NONE;
+    let best = -1;
+    let bestBank = -1;
+    for (let word = 0; word < maskWords; word++) {
+      const first = channel * banksPerChannel + (word << 5);
+      let mask = offering[(channel * 2 + mode) * maskWords + word];
+      while (mask !== 0) {
+        const at = (first + 31 - Math.clz32(mask & -mask)) * BANK_STRIDE;
+        mask &= mask - 1;
+        const command = b[at + OFFER + mode];
+        const rank = b[at + RANK_AT];
+        let t = b[at + BANK_READY + command];
+        const groupReady = g[b[at + GROUP_AT] + command];
+        const rankReady = r[rank + command];
+        if (groupReady > t) t = groupReady;
+        if (rankReady > t) t = rankReady;
+        if (t < from) t = from;
+        if (t > cycle) continue;
+        if (refreshing && b[at + ACTIVE] < 0 && r[rank + REFRESH_DUE] <= from) continue;
+        const entry = b[at + OFFER_ENTRY + mode];
+        const rankOfClass = entry === aged ? CLASS_AGED : b[at + ACTIVE] >= 0 ? CLASS_OPENED : CLASS_QUEUED;
+        if (t === cycle) {
+          if (rankOfClass > rankOfBest) continue;
+          if (rankOfClass === rankOfBest && ((sequence[entry] - sequence[best]) | 0) > 0) continue;
+        }
+        cycle = t;
+        rankOfBest = rankOfClass;
+        best = entry;
+        bestBank = at;
+      }
+    }
+    bestCycle = cycle;
+    bestClass = rankOfBest;
+    bestEntry = best;
+    bestAt = bestBank;
+    bestCommand = bestBank < 0 ? 0 : b[bestBank + OFFER + mode];
   }
 
   /** The next step of a due refresh: nothing while a row just opened awaits its column command, precharge all, refresh. */
@@ -176,14 +165,16 @@ export function createScheduler(
     let closed = -NEVER;
     for (let at = first; at < first + banksPerRank * BANK_STRIDE; at += BANK_STRIDE) {
       if (banks[at + ACTIVE] >= 0) return;
-      if (banks[at + OPEN_ROW] >= 0) closed = Math.max(closed, banks[at + PRECHARGE_READY]);
+      if (banks[at + OPEN_ROW] >= 0) closed = Math.max(closed, banks[at + BANK_READY + PRECHARGE]);
     }
     const open = closed > -NEVER;
-    cycle = open ? closed : timing.earliestRefresh(channel, rank);
-    rankOfClass = CLASS_REFRESH;
-    command = open ? PRECHARGE_ALL : REFRESH;
-    entry = 0;
-    keepIfBetter((channel * rankCount + rank) * RANK_STRIDE, from);
+    const cycle = Math.max(from, open ? closed : timing.earliestRefresh(channel, rank));
+    if (cycle > bestCycle || (cycle === bestCycle && bestClass <= CLASS_REFRESH)) return;
+    bestCycle = cycle;
+    bestClass = CLASS_REFRESH;
+    bestCommand = open ? PRECHARGE_ALL : REFRESH;
+    bestEntry = -1;
+    bestAt = (channel * rankCount + rank) * RANK_STRIDE;
   }
 
   function scanRefreshing(channel: number, from: number): void {
@@ -224,6 +215,7 @@ export function createScheduler(
     const limit = oldest < 0 ? now + ageLimit : acceptedCycle[oldest] + ageLimit;
     words[c + AGED] = limit <= now ? oldest : -1;
     words[c + AGE_CHECK] = limit <= now ? NEVER : limit;
+    if (limit <= now) updateBoth(channel, bankAtOf[oldest]);
   }
 
   function commit(c: number): void {
@@ -243,35 +235,35 @@ export function createScheduler(
     words[c + WRITE_MODE] = modeOf(c);
     const due = words[c + REFRESH_NEXT];
     if (from < due) scan(channel, from, false);
-    if (from >= due || bestCycle >= due) scanRefreshing(channel, Math.max(from, due));
+    if (from >= due || bestCycle >= due) scanRefreshing(channel, from < due ? due : from);
     commit(c);
   }
 
   return {
+    update,
+    updateBoth,
     choose,
-    reconsider(channel, at, isWrite, from) {
+    reconsider(channel, at, direction, from) {
       const c = channel * CHANNEL_STRIDE;
       const mode = words[c + WRITE_MODE];
-      if (
-        words[c + NEXT] >= words[c + REFRESH_NEXT] ||
-        words[c + CHOSEN_AT] === at ||
-        from >= words[c + AGE_CHECK] ||
-        words[c + CHOSEN_COMMAND] >= PRECHARGE_ALL ||
-        modeOf(c) !== mode
-      ) {
+      const chosen = words[c + NEXT];
+      if (chosen >= words[c + REFRESH_NEXT] || words[c + CHOSEN_AT] === at || words[c + CHOSEN_COMMAND] >= PRECHARGE_ALL) {
         choose(channel, from);
         return;
       }
-      if (isWrite !== mode) return;
-      bestCycle = words[c + NEXT];
-      bestCommand = words[c + CHOSEN_COMMAND];
-      bestAt = words[c + CHOSEN_AT];
-      bestEntry = words[c + CHOSEN_ENTRY];
-      // The newcomer is the youngest of its class; only an opened row's column command could be of a better one, and that is not news.
-      bestClass = CLASS_AGED;
-      evaluate(at, mode, words[c + AGED]);
-      keepIfBetter(at, from);
-      commit(c);
+      if (from >= words[c + AGE_CHECK] || modeOf(c) !== mode) {
+        choose(channel, from);
+        return;
+      }
+      if (direction !== mode) return;
+      // The newcomer is the youngest, so it has to be ready strictly earlier than what was chosen.
+      const command = banks[at + OFFER + mode];
+      const cycle = Math.max(from, timing.earliest(at, command));
+      if (cycle >= chosen) return;
+      words[c + NEXT] = cycle;
+      words[c + CHOSEN_COMMAND] = command;
+      words[c + CHOSEN_AT] = at;
+      words[c + CHOSEN_ENTRY] = banks[at + OFFER_ENTRY + mode];
     },
   };
 }

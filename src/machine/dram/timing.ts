@@ -7,29 +7,31 @@ import type { DramPartSpec, DramTimings } from '../spec.js';
  * State is one Int32Array per level, `STRIDE` words per instance, cycles of the memory clock relative to the owner's base.
  */
 
-/** Words of a bank (one 64-byte host line). Those from `ACTIVE` on belong to the request queues and the scheduler. */
+/** Commands, in the order of the words that hold their earliest cycles. A read and a write are those of the open row. */
+export const READ = 0;
+export const WRITE = 1;
+export const ACTIVATE = 2;
+export const PRECHARGE = 3;
+
+/** Words of a bank (one 64-byte host line). Those from `OWNER_WORDS` on belong to the request queues and the scheduler. */
 export const BANK_STRIDE = 16;
 export const OPEN_ROW = 0;
-export const COLUMN_READY = 1;
-export const ACTIVATE_READY = 2;
-export const PRECHARGE_READY = 3;
+/** First of four words: the earliest cycle of each command as far as the bank itself constrains it. */
+export const BANK_READY = 1;
 /** Offset of the bank's group in `groups`. */
-export const GROUP_AT = 4;
+export const GROUP_AT = 5;
 /** Offset of the bank's rank in `ranks`. */
-export const RANK_AT = 5;
+export const RANK_AT = 6;
+export const OWNER_WORDS = 7;
 
-/** Words of a bank group and of a rank: earliest read, write and activate as far as that level constrains them. */
+/** Words of a bank group and of a rank: first the earliest cycle of each command as far as that level constrains it. */
 export const GROUP_STRIDE = 4;
 export const RANK_STRIDE = 16;
-export const READ_READY = 0;
-export const WRITE_READY = 1;
-export const GROUP_ACTIVATE_READY = 2;
-export const RANK_ACTIVATE_READY = 2;
 /** Rank only: the last four activates, oldest at the cursor, for tFAW. */
-const FOUR_ACTIVATES = 3;
-const ACTIVATE_CURSOR = 7;
+const FOUR_ACTIVATES = 4;
+const ACTIVATE_CURSOR = 8;
 /** Rank only: the cycle from which the next refresh is due. */
-export const REFRESH_DUE = 8;
+export const REFRESH_DUE = 9;
 
 /** A time so far back that it constrains nothing, yet safe from overflow when a distance is added. */
 export const LONG_AGO = -(2 ** 29);
@@ -85,10 +87,8 @@ export interface DramTimingState {
   /** Word offset of a channel's bank. */
   bankAt(channel: number, bank: number): number;
 
-  earliestActivate(at: number): number;
-  /** Of a read or write of the open row. */
-  earliestColumn(at: number, isWrite: boolean): number;
-  earliestPrecharge(at: number): number;
+  /** Earliest cycle of a command (`READ` .. `PRECHARGE`) to a bank. */
+  earliest(at: number, command: number): number;
   /** Earliest refresh of a rank whose banks are all closed. */
   earliestRefresh(channel: number, rank: number): number;
 
@@ -139,29 +139,27 @@ export function createTimingState(part: DramPartSpec, channels: number): DramTim
     banksPerRank,
     bankAt: (channel, bank) => (channel * banksPerChannel + bank) * BANK_STRIDE,
 
-    earliestActivate(at) {
-      const group = groups[banks[at + GROUP_AT] + GROUP_ACTIVATE_READY];
-      const rank = ranks[banks[at + RANK_AT] + RANK_ACTIVATE_READY];
-      return Math.max(banks[at + ACTIVATE_READY], group, rank);
+    earliest(at, command) {
+      return Math.max(
+        banks[at + BANK_READY + command],
+        groups[banks[at + GROUP_AT] + command],
+        ranks[banks[at + RANK_AT] + command],
+      );
     },
-    earliestColumn(at, isWrite) {
-      const word = isWrite ? WRITE_READY : READ_READY;
-      return Math.max(banks[at + COLUMN_READY], groups[banks[at + GROUP_AT] + word], ranks[banks[at + RANK_AT] + word]);
-    },
-    earliestPrecharge: (at) => banks[at + PRECHARGE_READY],
     earliestRefresh(channel, rank) {
       let cycle = LONG_AGO;
       const first = (channel * banksPerChannel + rank * banksPerRank) * BANK_STRIDE;
-      for (let i = 0; i < banksPerRank; i++) cycle = Math.max(cycle, banks[first + i * BANK_STRIDE + ACTIVATE_READY]);
+      for (let i = 0; i < banksPerRank; i++) cycle = Math.max(cycle, banks[first + i * BANK_STRIDE + BANK_READY + ACTIVATE]);
       return cycle;
     },
 
     activate(at, row, cycle) {
       banks[at + OPEN_ROW] = row;
-      banks[at + COLUMN_READY] = cycle + nRCD;
-      banks[at + ACTIVATE_READY] = cycle + nRC;
-      banks[at + PRECHARGE_READY] = cycle + nRAS;
-      groups[banks[at + GROUP_AT] + GROUP_ACTIVATE_READY] = cycle + nRRDL;
+      banks[at + BANK_READY + READ] = cycle + nRCD;
+      banks[at + BANK_READY + WRITE] = cycle + nRCD;
+      banks[at + BANK_READY + ACTIVATE] = cycle + nRC;
+      banks[at + BANK_READY + PRECHARGE] = cycle + nRAS;
+      groups[banks[at + GROUP_AT] + ACTIVATE] = cycle + nRRDL;
       const rank = banks[at + RANK_AT];
       const cursor = ranks[rank + ACTIVATE_CURSOR];
       ranks[rank + FOUR_ACTIVATES + cursor] = cycle;
@@ -169,39 +167,39 @@ export function createTimingState(part: DramPartSpec, channels: number): DramTim
       ranks[rank + ACTIVATE_CURSOR] = next;
       const fifth = ranks[rank + FOUR_ACTIVATES + next] + nFAW;
       const second = cycle + nRRDS;
-      ranks[rank + RANK_ACTIVATE_READY] = fifth > second ? fifth : second;
+      ranks[rank + ACTIVATE] = fifth > second ? fifth : second;
     },
 
     column(at, isWrite, cycle) {
       const group = banks[at + GROUP_AT];
       const rank = banks[at + RANK_AT];
       if (isWrite) {
-        atLeast(banks, at + PRECHARGE_READY, cycle + gaps.writeToPrecharge);
-        groups[group + WRITE_READY] = cycle + gaps.sameGroup;
-        groups[group + READ_READY] = cycle + gaps.writeToReadSameGroup;
-        ranks[rank + WRITE_READY] = cycle + gaps.sameDirection;
-        ranks[rank + READ_READY] = cycle + gaps.writeToRead;
+        atLeast(banks, at + BANK_READY + PRECHARGE, cycle + gaps.writeToPrecharge);
+        groups[group + WRITE] = cycle + gaps.sameGroup;
+        groups[group + READ] = cycle + gaps.writeToReadSameGroup;
+        ranks[rank + WRITE] = cycle + gaps.sameDirection;
+        ranks[rank + READ] = cycle + gaps.writeToRead;
       } else {
-        atLeast(banks, at + PRECHARGE_READY, cycle + gaps.readToPrecharge);
-        groups[group + READ_READY] = cycle + gaps.sameGroup;
-        ranks[rank + READ_READY] = cycle + gaps.sameDirection;
-        ranks[rank + WRITE_READY] = cycle + gaps.readToWrite;
+        atLeast(banks, at + BANK_READY + PRECHARGE, cycle + gaps.readToPrecharge);
+        groups[group + READ] = cycle + gaps.sameGroup;
+        ranks[rank + READ] = cycle + gaps.sameDirection;
+        ranks[rank + WRITE] = cycle + gaps.readToWrite;
       }
       if (rankCount > 1) spread(rank, isWrite, cycle);
     },
 
     precharge(at, cycle) {
       banks[at + OPEN_ROW] = -1;
-      atLeast(banks, at + ACTIVATE_READY, cycle + nRP);
+      atLeast(banks, at + BANK_READY + ACTIVATE, cycle + nRP);
     },
     autoPrecharge(at) {
       banks[at + OPEN_ROW] = -1;
-      atLeast(banks, at + ACTIVATE_READY, banks[at + PRECHARGE_READY] + nRP);
+      atLeast(banks, at + BANK_READY + ACTIVATE, banks[at + BANK_READY + PRECHARGE] + nRP);
     },
 
     refresh(channel, rank, cycle) {
       const first = (channel * banksPerChannel + rank * banksPerRank) * BANK_STRIDE;
-      for (let i = 0; i < banksPerRank; i++) banks[first + i * BANK_STRIDE + ACTIVATE_READY] = cycle + nRFC;
+      for (let i = 0; i < banksPerRank; i++) banks[first + i * BANK_STRIDE + BANK_READY + ACTIVATE] = cycle + nRFC;
       ranks[(channel * rankCount + rank) * RANK_STRIDE + REFRESH_DUE] += nREFI;
     },
 
@@ -210,9 +208,9 @@ export function createTimingState(part: DramPartSpec, channels: number): DramTim
         for (let i = from; i < from + count; i++) words[i] = Math.max(LONG_AGO, words[i] - cycles);
       };
       for (let bank = 0; bank < banksPerChannel; bank++) {
-        shift(banks, (channel * banksPerChannel + bank) * BANK_STRIDE + COLUMN_READY, 3);
+        shift(banks, (channel * banksPerChannel + bank) * BANK_STRIDE + BANK_READY, 4);
       }
-      for (let group = 0; group < groupsPerChannel; group++) shift(groups, (channel * groupsPerChannel + group) * GROUP_STRIDE, 3);
+      for (let group = 0; group < groupsPerChannel; group++) shift(groups, (channel * groupsPerChannel + group) * GROUP_STRIDE, GROUP_STRIDE);
       for (let rank = 0; rank < rankCount; rank++) {
         const at = (channel * rankCount + rank) * RANK_STRIDE;
         shift(ranks, at, ACTIVATE_CURSOR);
@@ -226,8 +224,8 @@ export function createTimingState(part: DramPartSpec, channels: number): DramTim
     const first = rank - (rank % (rankCount * RANK_STRIDE));
     for (let at = first; at < first + rankCount * RANK_STRIDE; at += RANK_STRIDE) {
       if (at === rank) continue;
-      atLeast(ranks, at + READ_READY, cycle + (isWrite ? gaps.writeToReadOtherRank : gaps.otherRank));
-      atLeast(ranks, at + WRITE_READY, cycle + (isWrite ? gaps.otherRank : gaps.readToWriteOtherRank));
+      atLeast(ranks, at + READ, cycle + (isWrite ? gaps.writeToReadOtherRank : gaps.otherRank));
+      atLeast(ranks, at + WRITE, cycle + (isWrite ? gaps.otherRank : gaps.readToWriteOtherRank));
     }
   }
 }

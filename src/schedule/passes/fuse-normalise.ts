@@ -36,7 +36,7 @@ const reluMoved: Condition = {
       const follows = relu.kind === 'bn-forward' || index.producerOf(relu.input)?.type === 'BN';
       if (!follows || findReluHost(index, relu).host === null) return [];
       const message = `${describe(relu)} clips "${relu.output}" between a BN and a CONV; apply rcf first.`;
-      return [{ rule: 'requires', operation: relu.name, tensor: relu.output, message }];
+      return [{ operation: relu.name, tensor: relu.output, message }];
     });
   },
 };

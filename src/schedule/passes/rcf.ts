@@ -8,10 +8,10 @@ import type {
   BnForward,
   LoadTransform,
   MaskedStore,
-  Operation,
   ReluForward,
   TrainingStep,
 } from '../../training/step.js';
+import { gradientName } from '../../training/tensor-table.js';
 import { nothingLeft } from '../conditions.js';
 import type { SchedulePass } from '../pass.js';
 import { operationsOf, StepEditor } from '../step-editor.js';
@@ -48,7 +48,7 @@ export const rcf: SchedulePass = {
     const editor = new StepEditor(step);
     for (const site of reluSites(step)) {
       const { host } = findReluHost(index, site);
-      if (host !== null) fuse(editor, site, host);
+      if (host !== null) fuse(editor, step, site, host);
     }
     return editor.finish();
   },
@@ -108,24 +108,30 @@ function findMask(index: StepIndex, site: ReluSite): ReluHost['mask'] {
   return null;
 }
 
-function fuse(editor: StepEditor, site: ReluSite, host: ReluHost): void {
-  // Y keeps its own name where ReLU was an operation; built into BN, what was Z's tensor now holds Y.
-  const y = site.kind === 'relu-forward' ? site.input : site.output;
+function fuse(editor: StepEditor, step: TrainingStep, site: ReluSite, host: ReluHost): void {
+  const y = site.kind === 'relu-forward' ? site.input : addUnclipped(editor, step, site.output, site.layer);
   editor.update(host.forward, (conv) => ({ ...conv, input: y, load: LOAD }));
   if (host.backwardWeights)
     editor.update(host.backwardWeights, (conv) => ({ ...conv, input: y, load: LOAD }));
-  if (host.backwardData && host.mask) {
-    const dY = host.mask.kind === 'relu-backward' ? host.mask.output : host.mask.gradient;
-    const store: MaskedStore = { tensor: y, batchNorm: null, relu: true, accumulate: null };
-    editor.update(host.backwardData, (conv) => ({ ...conv, output: dY, store }));
-  }
-  unmask(editor, site);
-  if (host.mask) unmask(editor, host.mask);
+  if (site.kind === 'relu-forward') editor.remove(site);
+  else editor.update(site, (bn) => ({ ...bn, output: y, relu: false }));
+
+  const { mask, backwardData } = host;
+  if (mask === null || backwardData === null) return;
+  const dY =
+    mask.kind === 'relu-backward'
+      ? mask.output
+      : addUnclipped(editor, step, mask.gradient, gradientName(mask.layer));
+  const store: MaskedStore = { tensor: y, batchNorm: null, relu: true, accumulate: null };
+  editor.update(backwardData, (conv) => ({ ...conv, output: dY, store }));
+  if (mask.kind === 'relu-backward') editor.remove(mask);
+  else editor.update(mask, (bn) => ({ ...bn, gradient: dY, maskedBy: null }));
 }
 
-/** Removes a ReLU operation, or takes ReLU out of a BN operation. */
-function unmask(editor: StepEditor, operation: Operation): void {
-  if (operation.kind === 'bn-forward') editor.update(operation, (bn) => ({ ...bn, relu: false }));
-  else if (operation.kind === 'bn-backward') editor.update(operation, (bn) => ({ ...bn, maskedBy: null }));
-  else editor.remove(operation);
+/** Y (or dY) of a BN that had its ReLU built in: it takes the place of Z (or dZ), under the name that a BN without ReLU gives it. */
+function addUnclipped(editor: StepEditor, step: TrainingStep, clipped: string, name: string): string {
+  const tensor = step.tensors.get(clipped);
+  if (tensor === undefined) throw new Error(`tensor ${clipped} is not in the step`);
+  editor.addTensor({ ...tensor, name });
+  return name;
 }

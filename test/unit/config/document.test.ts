@@ -40,15 +40,22 @@ describe('YAML documents', () => {
     ['a: 1\n---\nb: 2\n', 'a second document'],
     ['a: !secret x\n', 'YAML'],
     ['? [x]\n: 1\n', 'a key must be a plain text'],
-    ['a: *nobody\n', 'YAML'],
+    ['a: *nobody\n', 'alias *nobody refers to nothing'],
   ])('refuse %j', (text, reason) => {
-    expect(problemsOf(text).map((problem) => problem.message)).toContainEqual(expect.stringContaining(reason));
+    expect(problemsOf(text).map((problem) => problem.message)).toContainEqual(
+      expect.stringContaining(reason),
+    );
   });
 
   it('refuse aliases that expand without end', () => {
-    const levels = Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(10).fill(`*l${i}`).join(', ')}]`);
+    const levels = Array.from(
+      { length: 9 },
+      (_, i) => `l${i + 1}: &l${i + 1} [${Array(10).fill(`*l${i}`).join(', ')}]`,
+    );
     const problems = problemsOf(`l0: &l0 [x]\n${levels.join('\n')}\n`);
-    expect(problems.map((problem) => problem.message)).toContainEqual(expect.stringContaining('too many values'));
+    expect(problems.map((problem) => problem.message)).toContainEqual(
+      expect.stringContaining('too many values'),
+    );
   });
 
   it('keep a key called __proto__ as a key', () => {

@@ -92,7 +92,11 @@ export function machineWith(changes: Readonly<Record<string, string | undefined>
     let end = start + 1;
     while (end < lines.length && (lines[end] as string).startsWith(' ')) end++;
     if (key === undefined) {
-      lines.splice(start < 0 ? lines.length : start, start < 0 ? 0 : end - start, ...(value === undefined ? [] : [`${top}: ${value}`]));
+      lines.splice(
+        start < 0 ? lines.length : start,
+        start < 0 ? 0 : end - start,
+        ...(value === undefined ? [] : [`${top}: ${value}`]),
+      );
       continue;
     }
     const at = lines.findIndex((line, index) => index > start && index < end && line.startsWith(`  ${key}:`));

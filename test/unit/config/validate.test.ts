@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseDocument } from '../../../src/config/document.js';
 import { ConfigurationError } from '../../../src/config/problem.js';
-import { choice, count, listSettings, quantity, section, text, toJsonSchema } from '../../../src/config/schema.js';
+import {
+  choice,
+  count,
+  listSettings,
+  quantity,
+  section,
+  text,
+  toJsonSchema,
+} from '../../../src/config/schema.js';
 import { validate } from '../../../src/config/validate.js';
 
 const schema = section(
@@ -52,8 +60,12 @@ describe('validation', () => {
     expect(messagesOf('name: x\nfrequncy: 1 GHz\nways: 8\nshape: {kind: ring}\n')).toEqual([
       'x.yaml:2:1 frequncy: is not a known key. Did you mean "frequency"? Allowed: name, frequency, ways, policy, latency, shape, layers, extra',
     ]);
-    expect(messagesOf(GOOD.replace('ring', 'rng'))).toEqual(['x.yaml:4:15 shape.kind: "rng" is unknown. Did you mean "ring"? Allowed: mesh, ring']);
-    expect(messagesOf(GOOD.replace('8', '65'))).toEqual(['x.yaml:3:7 ways: 65 is out of range. Allowed: 1 to 64']);
+    expect(messagesOf(GOOD.replace('ring', 'rng'))).toEqual([
+      'x.yaml:4:15 shape.kind: "rng" is unknown. Did you mean "ring"? Allowed: mesh, ring',
+    ]);
+    expect(messagesOf(GOOD.replace('8', '65'))).toEqual([
+      'x.yaml:3:7 ways: 65 is out of range. Allowed: 1 to 64',
+    ]);
   });
 
   it('gives all problems at once, at whatever depth, in the order of the file', () => {
@@ -83,22 +95,30 @@ extra: {on: maybe}
   });
 
   it('says what a missing setting means, and nothing twice when it was only misspelt', () => {
-    expect(messagesOf('name: x\nshape: {kind: ring}\nways: 1\n')).toEqual(['x.yaml:1:1 frequency: is missing: clock']);
+    expect(messagesOf('name: x\nshape: {kind: ring}\nways: 1\n')).toEqual([
+      'x.yaml:1:1 frequency: is missing: clock',
+    ]);
     expect(messagesOf('name: x\nfrequency: 1 GHz\nway: 8\nshape: {kind: ring}\n')).toHaveLength(1);
   });
 
   it('lets checks across settings see what is right although other settings are wrong', () => {
     const check = (): void =>
-      void validate(schema, parseDocument('nam: x\nfrequency: 2 GHz\nways: 8\nshape: {kind: ring}\n', 'x.yaml'), (partial, report) => {
-        expect(partial.name).toBeUndefined();
-        if (partial.ways === 8 && partial.frequency === 2e9) report(['ways'], 'do not go with 2 GHz');
-      });
+      void validate(
+        schema,
+        parseDocument('nam: x\nfrequency: 2 GHz\nways: 8\nshape: {kind: ring}\n', 'x.yaml'),
+        (partial, report) => {
+          expect(partial.name).toBeUndefined();
+          if (partial.ways === 8 && partial.frequency === 2e9) report(['ways'], 'do not go with 2 GHz');
+        },
+      );
     expect(check).toThrow(/x.yaml:1:1 nam: is not a known key.*\nx.yaml:3:7 ways: do not go with 2 GHz/);
   });
 
   it('takes an empty value for an absent optional section and refuses it elsewhere', () => {
     expect(messagesOf(`${GOOD}extra:\n`)).toEqual([]);
-    expect(messagesOf(GOOD.replace('name: x', 'name:'))).toEqual(['x.yaml:1:1 name: a text is expected; it is empty']);
+    expect(messagesOf(GOOD.replace('name: x', 'name:'))).toEqual([
+      'x.yaml:1:6 name: a text is expected; it is empty',
+    ]);
   });
 
   it('refuses __proto__ as the unknown key it is', () => {
@@ -108,9 +128,17 @@ extra: {on: maybe}
 
 describe('what is generated from a schema', () => {
   it('is a JSON Schema with sentences, defaults and unit patterns', () => {
-    const json = toJsonSchema(schema, 'Thing') as { properties: Record<string, Record<string, unknown>>; required: string[] };
+    const json = toJsonSchema(schema, 'Thing') as {
+      properties: Record<string, Record<string, unknown>>;
+      required: string[];
+    };
     expect(json.required).toEqual(['name', 'frequency', 'ways', 'shape']);
-    expect(json.properties.ways).toMatchObject({ type: 'integer', minimum: 1, maximum: 64, description: 'Associativity.' });
+    expect(json.properties.ways).toMatchObject({
+      type: 'integer',
+      minimum: 1,
+      maximum: 64,
+      description: 'Associativity.',
+    });
     expect(json.properties.latency).toMatchObject({ default: '3 ns', description: 'Latency.' });
     expect('1.3 GHz').toMatch(new RegExp(json.properties.frequency?.pattern as string));
     expect('1.3 Gb').not.toMatch(new RegExp(json.properties.frequency?.pattern as string));
@@ -131,7 +159,13 @@ describe('what is generated from a schema', () => {
       'extra',
       'extra.on',
     ]);
-    expect(rows[1]).toEqual({ path: 'frequency', type: 'frequency', allowed: '1 MHz to 10 GHz', fallback: 'required', sentence: 'Clock.' });
+    expect(rows[1]).toEqual({
+      path: 'frequency',
+      type: 'frequency',
+      allowed: '1 MHz to 10 GHz',
+      fallback: 'required',
+      sentence: 'Clock.',
+    });
     expect(rows[4]?.fallback).toBe('3 ns');
   });
 });

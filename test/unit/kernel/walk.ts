@@ -3,7 +3,13 @@
  * line, then checks the rules that every kernel must keep.
  */
 import type { Kernel, LineRange } from '../../../src/kernel/kernel.js';
-import { Access, CYCLE_SCALE, OpStream, RUN_HEADER_WORDS, STREAM_WORDS } from '../../../src/kernel/op-stream.js';
+import {
+  Access,
+  CYCLE_SCALE,
+  OpStream,
+  RUN_HEADER_WORDS,
+  STREAM_WORDS,
+} from '../../../src/kernel/op-stream.js';
 
 /** What one thread did to one line within one phase. */
 export interface LineUse {
@@ -59,7 +65,8 @@ export function walkKernel(kernel: Kernel, threads: number): Walk {
       let fma = 0;
       let instructions = 0;
       const count = phase.tileCount(thread);
-      if (!Number.isInteger(count) || count < 0) throw new Error(`${kernel.name} ${phase.name}: tileCount is ${count}`);
+      if (!Number.isInteger(count) || count < 0)
+        throw new Error(`${kernel.name} ${phase.name}: tileCount is ${count}`);
       for (let tile = 0; tile < count; tile++) {
         out.clear();
         phase.emit(thread, tile, out);
@@ -142,7 +149,10 @@ export function checkKernel(kernel: Kernel, threads: number, options: CheckOptio
       for (const [line, use] of uses) {
         if (use.stores === 0) continue;
         const other = writer.get(line);
-        if (other !== undefined) problems.add(`${phase.name}: threads ${other} and ${thread} both store a line of ${place(kernel, line)}`);
+        if (other !== undefined)
+          problems.add(
+            `${phase.name}: threads ${other} and ${thread} both store a line of ${place(kernel, line)}`,
+          );
         writer.set(line, thread);
         if (use.stores > 1 && isOutput(line) && options.accumulates !== true) {
           problems.add(`${phase.name}: a line of ${place(kernel, line)} is stored ${use.stores} times`);
@@ -154,7 +164,9 @@ export function checkKernel(kernel: Kernel, threads: number, options: CheckOptio
         if (use.loads === 0) continue;
         const other = writer.get(line);
         if (other !== undefined && other !== thread) {
-          problems.add(`${phase.name}: thread ${thread} loads a line of ${place(kernel, line)} that thread ${other} stores`);
+          problems.add(
+            `${phase.name}: thread ${thread} loads a line of ${place(kernel, line)} that thread ${other} stores`,
+          );
         }
         loaded.add(line);
         if (isInput(line)) continue;
@@ -177,7 +189,8 @@ export function checkKernel(kernel: Kernel, threads: number, options: CheckOptio
     for (let i = 0; i < range.lines; i++) {
       const times = stored.get(range.base + i) ?? 0;
       if (times === 0) problems.add(`line ${i} of ${range.lines} of ${range.tensor} is never stored`);
-      if (times > 1 && options.accumulates !== true) problems.add(`a line of ${range.tensor} is stored in ${times} phases`);
+      if (times > 1 && options.accumulates !== true)
+        problems.add(`a line of ${range.tensor} is stored in ${times} phases`);
     }
   }
   if (walk.flops !== kernel.flops) problems.add(`emitted ${walk.flops} flops of ${kernel.flops}`);
@@ -185,7 +198,10 @@ export function checkKernel(kernel: Kernel, threads: number, options: CheckOptio
 }
 
 /** Loads and stores of a range of lines over all threads and phases. */
-export function countAccesses(walk: Walk, range: LineRange): { loads: number; stores: number; nonTemporalStores: number } {
+export function countAccesses(
+  walk: Walk,
+  range: LineRange,
+): { loads: number; stores: number; nonTemporalStores: number } {
   const total = { loads: 0, stores: 0, nonTemporalStores: 0 };
   for (const phase of walk.phases) {
     for (const uses of phase.threads) {

@@ -29,6 +29,8 @@ describe('applySchedule', () => {
   it('returns the baseline as it is', () => {
     const step = stepOf(EDGE);
     expect(applySchedule(step, 'baseline')).toEqual(step);
+    expect(applySchedule(step, []).schedule).toBe('baseline');
+    expect(applySchedule(applySchedule(step, 'rcf'), 'baseline').schedule).toBe('rcf');
   });
 
   it('names the step after the schedule', () => {
@@ -135,9 +137,7 @@ describe("a user's pass", () => {
       ensures: [
         {
           sentence: 'There is no BN.',
-          violations: () => [
-            { rule: 'ensures', operation: 'bn.forward', tensor: null, message: 'BN is left.' },
-          ],
+          violations: () => [{ operation: 'bn.forward', tensor: null, message: 'BN is left.' }],
         },
       ],
     };

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { featureTraffic } from '../../../src/bound/sweeps.js';
+import { compareWith } from '../../../src/numerics/compare.js';
+import { executeReference } from '../../../src/numerics/reference.js';
 import { applySchedule } from '../../../src/schedule/apply.js';
 import { findViolations } from '../../../src/schedule/check.js';
 import { ScheduleError } from '../../../src/schedule/errors.js';
@@ -126,6 +128,23 @@ describe('on any network', () => {
         expect(gradients(applySchedule(step, 'bnff+icf'))).toEqual(gradients(step));
       }),
       { seed: SEED, numRuns: 50 },
+    );
+  });
+
+  it('computes the same numbers as the baseline', () => {
+    fc.assert(
+      fc.property(network, fc.boolean(), fc.boolean(), ({ text, options }, storeZ, materialiseDx) => {
+        const step = stepOf(text, options);
+        const reference = executeReference(step);
+        for (const schedule of ['rcf', 'rcf+mvf', 'bnff', 'bnff+icf']) {
+          const { tensors } = compareWith(
+            reference,
+            applySchedule(step, schedule, { storeZ, materialiseDx }),
+          );
+          expect(tensors.filter(({ passed }) => !passed)).toEqual([]);
+        }
+      }),
+      { seed: SEED, numRuns: 8 },
     );
   });
 });

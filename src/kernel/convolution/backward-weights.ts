@@ -1,0 +1,102 @@
+/** Lowers backward-weights, with the input recomputed and the gradient taken through a BN on load. */
+import { flops } from '../../training/flops.js';
+import type { ConvBackwardWeights } from '../../training/step.js';
+import type { LoweringContext } from '../context.js';
+import { rangeOf } from '../context.js';
+import type { Kernel, LineRange } from '../kernel.js';
+import { gradientMap, gradientSource, loadSource } from './fused.js';
+import { convGeometry, describeShape, featureMapOf, isPointwise, neededRanges } from './geometry.js';
+import { createGradientCopies } from './gradient-copies.js';
+import type { GridShape } from './thread-grid.js';
+import { balanceGrid, placeOf } from './thread-grid.js';
+import { tiledPhase } from './tiled-phase.js';
+import type { WeightTile } from './weight-gradient.js';
+import { DirectWeightGradient } from './weight-gradient.js';
+import { PointwiseWeightGradient, pixelUnit } from './weight-gradient-pointwise.js';
+
+/** What a weight counts in the memory cost of the direct and of the 1x1 driver (`wei_coef`, `output_koeff`). */
+const WEIGHT_FACTOR = { direct: 8, pointwise: 12 };
+
+/** @throws RangeError where a tensor is missing or no feature map, a group's channels are no multiple of 16, or a fused load reads an nchw input */
+export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context: LoweringContext): Kernel {
+  const { name, window } = operation;
+  const { target } = context;
+  const input = featureMapOf(context, operation.input);
+  const gradient = gradientMap(context, operation.gradient);
+  const geometry = convGeometry(context, operation, input, gradient, operation.output);
+  const inputStrip = loadSource(context, input, operation.load);
+  if (inputStrip !== null && input.layout === 'nchw') {
+    throw new RangeError(`${name}: the network's input (nchw) cannot be transformed on load`);
+  }
+  const gradientStrip = gradientSource(context, operation.gradient);
+  const bias = operation.biasOutput === null ? null : rangeOf(context, operation.biasOutput);
+  const pointwise = isPointwise(geometry);
+  const unit = pixelUnit(gradient.width, gradient.height);
+  const plane = gradient.width * gradient.height;
+  const inPlane = (input.height * input.width) / (window.strideHeight * window.strideWidth);
+  const { groups, inBlocks, outBlocks, images, stepsPerBlock } = geometry;
+  const shape: GridShape = {
+    images,
+    groups,
+    inBlocks,
+    outBlocks,
+    units: pointwise ? images * Math.ceil(plane / unit) : images,
+    inElements: stepsPerBlock * (pointwise ? unit : inPlane),
+    outElements: 16 * (pointwise ? unit : plane),
+    weightElements: geometry.weights.linesPerBlock * 16,
+    weightFactor: pointwise ? WEIGHT_FACTOR.pointwise : WEIGHT_FACTOR.direct,
+  };
+  const grid = balanceGrid(shape, target.threads);
+  const copies = createGradientCopies(context, name, rangeOf(context, operation.output), bias, grid.batch);
+  const job = {
+    context,
+    geometry,
+    input,
+    gradient,
+    inputStrip,
+    gradientStrip,
+    hasBias: bias !== null,
+    copies,
+  };
+  const mostIn = Math.ceil(inBlocks / grid.inBlocks);
+  const mostOut = Math.ceil(outBlocks / grid.outBlocks);
+  const kernel = pointwise
+    ? new PointwiseWeightGradient(job, mostIn, mostOut)
+    : new DirectWeightGradient(job, mostIn, mostOut);
+  const total = flops(operation, context.step);
+  const main = tiledPhase<WeightTile>({
+    name: 'accumulate',
+    threads: target.threads,
+    flops: total,
+    tilesOf(thread) {
+      const place = placeOf(grid, shape, thread);
+      return place === null ? [] : kernel.tilesOf(place);
+    },
+    emitTile: (tile, thread, out) => kernel.emitTile(tile, thread, out),
+  });
+  const stored = [inputStrip?.storeTo ?? null, gradientStrip?.storeTo ?? null].filter((map) => map !== null);
+  return {
+    name,
+    type: operation.type,
+    phase: operation.phase,
+    shape: describeShape(geometry),
+    flops: total,
+    parameters: 'whole',
+    get reads(): readonly LineRange[] {
+      const wholeInput = inputStrip !== null && inputStrip.storeTo !== null;
+      const maps = gradientStrip === null ? [gradient] : gradientStrip.maps;
+      return [
+        ...(wholeInput ? [rangeOf(context, operation.input)] : neededRanges(geometry, input)),
+        ...maps.map(({ name: tensor, base, lines }) => ({ tensor, base, lines })),
+        ...(inputStrip?.vectors ?? []),
+        ...(gradientStrip?.vectors ?? []),
+      ];
+    },
+    writes: [
+      rangeOf(context, operation.output),
+      ...(bias === null ? [] : [bias]),
+      ...stored.map(({ name: tensor, base, lines }) => ({ tensor, base, lines })),
+    ],
+    phases: copies.reduce === null ? [main] : [main, copies.reduce],
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * Copies of a weight gradient: where the mini-batch is cut, each part of it adds to a copy of its own (the first to the tensor itself), and the
+ * copies are added up after a barrier.
+ *
+ * The reduction is partitioned over the threads of the whole chip. A simulated thread reads all copies that the simulated threads have made of its share
+ * among them, which is as many lines as it would read of all copies of its share among all threads; it updates only its share among all threads.
+ */
+import type { LoweringContext } from '../context.js';
+import type { KernelPhase, LineRange } from '../kernel.js';
+import { costOf, scaleCost, vectorsPerLine } from '../micro-kernel.js';
+import { Access } from '../op-stream.js';
+import { shareSize, shareStart } from '../partition.js';
+import { runAtCost, tiledPhase } from './tiled-phase.js';
+
+/** Lines of a tile of the reduction. */
+const TILE_LINES = 8192;
+
+export interface GradientCopies {
+  /** First line of copy `copy` of the gradient, and of the bias gradient's. */
+  base(copy: number): number;
+  biasBase(copy: number): number;
+  /** The reduction; null where there is one copy. */
+  readonly reduce: KernelPhase | null;
+}
+
+export function createGradientCopies(
+  context: LoweringContext,
+  name: string,
+  gradient: LineRange,
+  bias: LineRange | null,
+  copies: number,
+): GradientCopies {
+  const { target } = context;
+  const allocate = (range: LineRange, purpose: string): number[] =>
+    Array.from({ length: copies }, (_, copy) =>
+      copy === 0 ? range.base : context.scratch(`${name}.${purpose}${copy}`, range.lines),
+    );
+  const bases = allocate(gradient, 'copy');
+  const biasBases = bias === null ? [] : allocate(bias, 'bias-copy');
+  const width = vectorsPerLine(target);
+  const add = costOf({ arithmetic: width, loads: width, stores: 0, microOps: width + 1 }, target);
+  const finish = costOf(
+    { arithmetic: width, loads: 2 * width, stores: width, microOps: 3 * width + 1 },
+    target,
+  );
+  interface ReduceTile {
+    readonly work: number;
+    readonly from: number;
+    readonly to: number;
+    /** Lines from `from` on that are updated. */
+    readonly updated: number;
+    readonly lines: readonly number[];
+  }
+  const tilesOf = (thread: number): ReduceTile[] => {
+    const tiles: ReduceTile[] = [];
+    for (const [range, lines] of [
+      [gradient, bases],
+      [bias, biasBases],
+    ] as const) {
+      if (range === null) continue;
+      const from = shareStart(range.lines, target.threads, thread);
+      const count = shareSize(range.lines, target.threads, thread);
+      const updated = Math.ceil((count * target.threads) / target.totalThreads);
+      for (let at = 0; at < count; at += TILE_LINES) {
+        const to = Math.min(count, at + TILE_LINES);
+        const left = Math.max(0, Math.min(to, updated) - at);
+        tiles.push({ work: to - at, from: from + at, to: from + to, updated: left, lines });
+      }
+    }
+    return tiles;
+  };
+  const reduce = tiledPhase<ReduceTile>({
+    name: 'reduce',
+    threads: target.threads,
+    flops: 0,
+    tilesOf,
+    emitTile({ from, to, updated, lines }, _thread, out) {
+      const count = to - from;
+      const [first, ...others] = lines as readonly [number, ...number[]];
+      const last = others.pop() as number;
+      for (const base of others)
+        runAtCost(out, count, scaleCost(add, count)).stream(Access.Load, base + from);
+      if (updated > 0) {
+        runAtCost(out, updated, scaleCost(finish, updated))
+          .stream(Access.Load, last + from)
+          .stream(Access.Load, first + from)
+          .stream(Access.Store, first + from);
+      }
+      if (count > updated) {
+        const rest = count - updated;
+        runAtCost(out, rest, scaleCost(add, rest)).stream(Access.Load, last + from + updated);
+      }
+    },
+  });
+  return {
+    base: (copy) => bases[copy] as number,
+    biasBase: (copy) => biasBases[copy] ?? 0,
+    reduce: copies > 1 ? reduce : null,
+  };
+}
