@@ -171,13 +171,18 @@ function explain(error: unknown, argv: readonly string[], context: CliContext): 
     context.err(`normcore: ${error.message}\n`);
     return ExitStatus.CheckFailed;
   }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  context.err(
-    `normcore: this is a defect of Normcore, not of your input. Please report it to ${REPORT_TO} with the lines below.\n` +
-      `normcore ${packageVersion()}, Node ${process.version}, ${process.platform} ${process.arch}\n` +
-      `arguments: ${JSON.stringify(argv)}\n${stack}\n`,
-  );
+  context.err(describeDefect(error, argv));
   return ExitStatus.InternalError;
+}
+
+/** What is said when Normcore itself is wrong: everything that a report needs. */
+export function describeDefect(error: unknown, argv: readonly string[]): string {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return (
+    `normcore: this is a defect of Normcore, not of your input. Please report it to ${REPORT_TO} with the lines below.\n` +
+    `normcore ${packageVersion()}, Node ${process.version}, ${process.platform} ${process.arch}\n` +
+    `arguments: ${JSON.stringify(argv)}\n${stack}\n`
+  );
 }
 
 function packageVersion(): string {

@@ -65,6 +65,8 @@ export interface VerifyRow {
   readonly float32: PrecisionSummary;
   /** The same in float64, where only a wrong rewrite differs visibly. */
   readonly float64: PrecisionSummary;
+  /** Whether rounding alone may change a tensor of the class wholly in float32, so that only float64 tells right from wrong. */
+  readonly lostInFloat32: boolean;
   readonly passed: boolean;
 }
 
@@ -124,6 +126,7 @@ export function summariseClasses(comparison: ScheduleComparison): VerifyRow[] {
         failed: new Set(failed.map(({ tensor }) => tensor)).size,
         float32: summarisePrecision(members, 'float32'),
         float64: summarisePrecision(members, 'float64'),
+        lostInFloat32: single.some(({ tolerance }) => tolerance >= 1),
         passed: failed.length === 0,
       },
     ];

@@ -189,7 +189,7 @@ function renderComparison(comparison: ScheduleComparison, rows: readonly VerifyR
         formatShare(row.float32.shareOfTolerance),
         formatError(row.float64.worstRelativeError),
         formatShare(row.float64.shareOfTolerance),
-        row.passed ? 'same' : `${row.failed} differ`,
+        describeResult(row),
       ]),
     ],
     ['left', 'right', 'right', 'right', 'right', 'right', 'left'],
@@ -204,6 +204,11 @@ function renderComparison(comparison: ScheduleComparison, rows: readonly VerifyR
   );
   const verdict = passed ? 'computes the same as the baseline' : 'DIFFERS from the baseline';
   return `${network}, ${schedule}: ${verdict}; ${notStored.length} of its feature maps and gradients are not stored\n\n${classes}\n${list}`;
+}
+
+function describeResult({ passed, failed, lostInFloat32 }: VerifyRow): string {
+  if (!passed) return `${failed} differ`;
+  return lostInFloat32 ? 'same in float64; rounding leaves no digit in float32' : 'same';
 }
 
 function tensorRow(comparison: TensorComparison): string[] {

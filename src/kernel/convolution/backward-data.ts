@@ -8,13 +8,15 @@ import { directPhases } from './direct.js';
 import { gradientMap, gradientSource, maskEpilogue } from './fused.js';
 import {
   BLOCK_CHANNELS,
-  backwardAxis,
+  backwardAxes,
   convGeometry,
   describeShape,
   featureMapOf,
+  inputReads,
   isPointwise,
-  neededRanges,
+  neededRows,
   weightRange,
+  wholeOf,
 } from './geometry.js';
 import { pointwisePhases } from './pointwise.js';
 import { chooseDirectBlock, choosePointwiseBlock } from './register-block.js';
@@ -71,20 +73,7 @@ export function lowerConvBackwardData(operation: ConvBackwardData, context: Lowe
     : directPhases({
         ...common,
         stepsPerBlock: BLOCK_CHANNELS,
-        rows: backwardAxis(
-          output.height,
-          input.height,
-          window.kernelHeight,
-          window.strideHeight,
-          window.padTop,
-        ),
-        columns: backwardAxis(
-          output.width,
-          input.width,
-          window.kernelWidth,
-          window.strideWidth,
-          window.padLeft,
-        ),
+        ...backwardAxes(geometry),
         block: chooseDirectBlock(
           {
             ...window,
@@ -110,21 +99,19 @@ export function lowerConvBackwardData(operation: ConvBackwardData, context: Lowe
     get reads(): readonly LineRange[] {
       const maps = strip === null ? [input] : strip.maps;
       return [
-        ...maps.map(({ name: tensor, base, lines }) => ({ tensor, base, lines })),
+        ...maps.flatMap((map) =>
+          storeTo === null ? neededRows(map, backwardAxes(geometry).rows) : [wholeOf(map)],
+        ),
         rangeOf(context, operation.weights),
         ...(strip?.vectors ?? []),
         // Between the strides of a 1x1 the gradient is zero whatever the mask.
-        ...(beside === null
-          ? []
-          : pointwise
-            ? neededRanges(geometry, beside)
-            : [{ tensor: beside.name, base: beside.base, lines: beside.lines }]),
+        ...(beside === null ? [] : pointwise ? inputReads(geometry, beside) : [wholeOf(beside)]),
         ...(epilogue?.vectors ?? []),
       ];
     },
     writes: [
       rangeOf(context, operation.output),
-      ...(storeTo === null ? [] : [{ tensor: storeTo.name, base: storeTo.base, lines: storeTo.lines }]),
+      ...(storeTo === null ? [] : [wholeOf(storeTo)]),
       ...(epilogue?.reduced.map((vector) => vector.range) ?? []),
     ],
     phases,

@@ -5,7 +5,7 @@ import type { LoweringContext } from '../context.js';
 import { rangeOf } from '../context.js';
 import type { Kernel, LineRange } from '../kernel.js';
 import { gradientMap, gradientSource, loadSource } from './fused.js';
-import { convGeometry, describeShape, featureMapOf, isPointwise, neededRanges } from './geometry.js';
+import { convGeometry, describeShape, featureMapOf, inputReads, isPointwise, wholeOf } from './geometry.js';
 import { createGradientCopies } from './gradient-copies.js';
 import type { GridShape } from './thread-grid.js';
 import { balanceGrid, placeOf } from './thread-grid.js';
@@ -86,17 +86,13 @@ export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context
       const wholeInput = inputStrip !== null && inputStrip.storeTo !== null;
       const maps = gradientStrip === null ? [gradient] : gradientStrip.maps;
       return [
-        ...(wholeInput ? [rangeOf(context, operation.input)] : neededRanges(geometry, input)),
-        ...maps.map(({ name: tensor, base, lines }) => ({ tensor, base, lines })),
+        ...(wholeInput ? [rangeOf(context, operation.input)] : inputReads(geometry, input)),
+        ...maps.map(wholeOf),
         ...(inputStrip?.vectors ?? []),
         ...(gradientStrip?.vectors ?? []),
       ];
     },
-    writes: [
-      rangeOf(context, operation.output),
-      ...(bias === null ? [] : [bias]),
-      ...stored.map(({ name: tensor, base, lines }) => ({ tensor, base, lines })),
-    ],
+    writes: [rangeOf(context, operation.output), ...(bias === null ? [] : [bias]), ...stored.map(wholeOf)],
     phases: copies.reduce === null ? [main] : [main, copies.reduce],
   };
 }

@@ -20,7 +20,7 @@ import { shareStart } from '../partition.js';
 import type { Epilogue, StripSource } from './fused.js';
 import { vectorLines } from './fused.js';
 import type { Axis, AxisNeeds, FeatureMap } from './geometry.js';
-import { axisNeeds, BLOCK_CHANNELS, rowLine, visitRows } from './geometry.js';
+import { axisNeeds, BLOCK_CHANNELS, rowLine, visitFreshRows, visitRows } from './geometry.js';
 import type { Partials } from './partials.js';
 import { createPartials } from './partials.js';
 import { rowCost } from './register-block.js';
@@ -83,8 +83,8 @@ interface DirectTile {
   /** Input blocks of the group that the tile reduces. */
   readonly inFrom: number;
   readonly inTo: number;
-  /** Rows to transform first, and those of them that this thread owns. */
-  readonly fresh: { readonly from: number; readonly to: number };
+  /** Stretches of rows to transform first, and the rows that this thread owns. */
+  readonly fresh: readonly { readonly from: number; readonly to: number }[];
   readonly own: { readonly from: number; readonly to: number };
 }
 
@@ -186,7 +186,7 @@ class DirectKernel {
           parts: [{ chunk, from, to }],
           inFrom,
           inTo,
-          fresh: NOTHING,
+          fresh: [],
           own: NOTHING,
         });
       }
@@ -214,6 +214,7 @@ class DirectKernel {
       const ownTo =
         owner === undefined ? 0 : owner.to === rows.outSize ? rows.inSize : (high[owner.to - 1] as number);
       let reached = low[from] as number;
+      if (this.#storesAll && ownTo > 0) reached = Math.min(reached, ownFrom);
       for (let row = from; row < to; ) {
         let bandTo = row + 1;
         const start = low[row] as number;
@@ -228,6 +229,9 @@ class DirectKernel {
         const isEnd = bandTo === rows.outSize && ownTo === rows.inSize;
         const freshTo = (high[bandTo - 1] as number) + (isEnd ? this.#restRows : 0);
         if (parts.length > 0) {
+          const fresh: { from: number; to: number }[] = [];
+          if (this.#storesAll) fresh.push({ from: reached, to: freshTo });
+          else visitFreshRows(this.#needs, row, bandTo, reached, (a, b) => fresh.push({ from: a, to: b }));
           const work = parts.reduce((sum, part) => sum + part.to - part.from, 0) * inBlocks;
           tiles.push({
             work,
@@ -236,7 +240,7 @@ class DirectKernel {
             parts,
             inFrom: 0,
             inTo: inBlocks,
-            fresh: { from: this.#storesAll ? reached : Math.max(reached, start), to: freshTo },
+            fresh,
             own: { from: ownFrom, to: ownTo },
           });
           reached = Math.max(reached, freshTo);
@@ -256,7 +260,9 @@ class DirectKernel {
       emitVectors(strip, tile.group * inBlocks, (tile.group + 1) * inBlocks, context.target, out);
       for (let block = 0; block < inBlocks; block++) {
         const source = tile.group * inBlocks + block;
-        emitTransform(strip, ring, tile.image, source, block, tile.fresh.from, tile.fresh.to, tile.own, out);
+        for (const { from, to } of tile.fresh) {
+          emitTransform(strip, ring, tile.image, source, block, from, to, tile.own, out);
+        }
       }
     }
     for (const part of tile.parts) {
@@ -300,7 +306,9 @@ class DirectKernel {
       const count = (_base: number, lines: number): void => {
         steps += lines;
       };
-      this.#visitInput(ring, tile.image, source, inBlock, reached, to, count);
+      visitFreshRows(this.#needs, row, end, reached, (a, b) => {
+        this.#visitInput(ring, tile.image, source, inBlock, a, b, count);
+      });
       const weights =
         row === part.from
           ? Array.from({ length: block.vectors }, (_, k) =>
@@ -312,10 +320,12 @@ class DirectKernel {
       for (const { base, lines } of weights) {
         if (lines > 0) runAtStepCost(out, lines, cost, share).stream(Access.Load, base);
       }
-      this.#visitInput(ring, tile.image, source, inBlock, reached, to, (base, lines) => {
-        const run = runAtStepCost(out, lines, cost, share).stream(Access.Load, base);
-        const ahead = this.#prefetchBase(tile, part, inBlock, base, lines, to, end);
-        if (ring === null && ahead >= 0) run.stream(Access.PrefetchL1, ahead);
+      visitFreshRows(this.#needs, row, end, reached, (a, b) => {
+        this.#visitInput(ring, tile.image, source, inBlock, a, b, (base, lines) => {
+          const run = runAtStepCost(out, lines, cost, share).stream(Access.Load, base);
+          const ahead = this.#prefetchBase(tile, part, inBlock, base, lines, to, end);
+          if (ring === null && ahead >= 0) run.stream(Access.PrefetchL1, ahead);
+        });
       });
       for (let k = 0; k < block.vectors; k++) {
         const target = tile.group * outBlocks + firstBlock + k;

@@ -10,10 +10,11 @@ import {
   convGeometry,
   describeShape,
   featureMapOf,
-  forwardAxis,
+  forwardAxes,
+  inputReads,
   isPointwise,
-  neededRanges,
   weightRange,
+  wholeOf,
 } from './geometry.js';
 import { pointwisePhases } from './pointwise.js';
 import { chooseDirectBlock, choosePointwiseBlock } from './register-block.js';
@@ -63,20 +64,7 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
     : directPhases({
         ...common,
         stepsPerBlock: geometry.stepsPerBlock,
-        rows: forwardAxis(
-          input.height,
-          output.height,
-          window.kernelHeight,
-          window.strideHeight,
-          window.padTop,
-        ),
-        columns: forwardAxis(
-          input.width,
-          output.width,
-          window.kernelWidth,
-          window.strideWidth,
-          window.padLeft,
-        ),
+        ...forwardAxes(geometry),
         block: chooseDirectBlock(
           {
             ...window,
@@ -100,7 +88,7 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
     parameters: 'whole',
     get reads(): readonly LineRange[] {
       return [
-        ...(storeTo === null ? neededRanges(geometry, input) : [rangeOf(context, operation.input)]),
+        ...(storeTo === null ? inputReads(geometry, input) : [rangeOf(context, operation.input)]),
         rangeOf(context, operation.weights),
         ...(bias === null ? [] : [bias]),
         ...(strip?.vectors ?? []),
@@ -109,7 +97,7 @@ export function lowerConvForward(operation: ConvForward, context: LoweringContex
     },
     writes: [
       rangeOf(context, operation.output),
-      ...(storeTo === null ? [] : [{ tensor: storeTo.name, base: storeTo.base, lines: storeTo.lines }]),
+      ...(storeTo === null ? [] : [wholeOf(storeTo)]),
       ...(epilogue?.reduced.map((vector) => usedLines(vector)) ?? []),
     ],
     phases,

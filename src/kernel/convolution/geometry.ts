@@ -55,6 +55,11 @@ export function featureMapOf(context: LoweringContext, name: string): FeatureMap
   };
 }
 
+/** All lines of a map. */
+export function wholeOf(map: FeatureMap): LineRange {
+  return { tensor: map.name, base: map.base, lines: map.lines };
+}
+
 /** First line of row `row` of a block of an nChw16c map; its pixels, and the rows after it, follow line by line. */
 export function rowLine(map: FeatureMap, image: number, block: number, row: number): number {
   return map.base + ((image * map.blocks + block) * map.height + row) * map.width;
@@ -124,13 +129,7 @@ export interface Axis {
 }
 
 /** The axis of a forward convolution: in = out * stride - pad + tap. */
-export function forwardAxis(
-  inSize: number,
-  outSize: number,
-  taps: number,
-  stride: number,
-  pad: number,
-): Axis {
+function forwardAxis(inSize: number, outSize: number, taps: number, stride: number, pad: number): Axis {
   return {
     outSize,
     inSize,
@@ -143,13 +142,7 @@ export function forwardAxis(
 }
 
 /** The axis of backward-data, which produces the input's gradient from the output's: out = (in + pad - tap) / stride where that is whole. */
-export function backwardAxis(
-  inSize: number,
-  outSize: number,
-  taps: number,
-  stride: number,
-  pad: number,
-): Axis {
+function backwardAxis(inSize: number, outSize: number, taps: number, stride: number, pad: number): Axis {
   return {
     outSize: inSize,
     inSize: outSize,
@@ -197,7 +190,7 @@ export function axisNeeds(axis: Axis): AxisNeeds {
 }
 
 /** Indices of the read tensor that no output needs (a stride larger than the filter, or a remainder at the end): false there. */
-export function neededIndices(axis: Axis): boolean[] {
+function neededIndices(axis: Axis): boolean[] {
   const needed = new Array<boolean>(axis.inSize).fill(false);
   for (let out = 0; out < axis.outSize; out++) {
     for (let tap = 0; tap < axis.taps; tap++) {
@@ -295,6 +288,24 @@ export function isPointwise(geometry: ConvGeometry): boolean {
   );
 }
 
+/** The vertical and the horizontal axis of the forward convolution. */
+export function forwardAxes(geometry: ConvGeometry): { readonly rows: Axis; readonly columns: Axis } {
+  const { input, output, window } = geometry;
+  return {
+    rows: forwardAxis(input.height, output.height, window.kernelHeight, window.strideHeight, window.padTop),
+    columns: forwardAxis(input.width, output.width, window.kernelWidth, window.strideWidth, window.padLeft),
+  };
+}
+
+/** The axes of backward-data. */
+export function backwardAxes(geometry: ConvGeometry): { readonly rows: Axis; readonly columns: Axis } {
+  const { input, output, window } = geometry;
+  return {
+    rows: backwardAxis(input.height, output.height, window.kernelHeight, window.strideHeight, window.padTop),
+    columns: backwardAxis(input.width, output.width, window.kernelWidth, window.strideWidth, window.padLeft),
+  };
+}
+
 /** For example `120x128x28x28 -> 120x32x28x28, 3x3`. */
 export function describeShape(geometry: ConvGeometry): string {
   const { input, output, window, groups } = geometry;
@@ -307,38 +318,41 @@ export function describeShape(geometry: ConvGeometry): string {
   return `${of(input)} -> ${of(output)}, ${window.kernelHeight}x${window.kernelWidth}${stride}${grouped}`;
 }
 
-/** The lines of the input that a convolution needs: all of them, but for rows and columns that fall between strides. */
-export function neededRanges(geometry: ConvGeometry, map: FeatureMap): LineRange[] {
-  const { window, output, input } = geometry;
-  const rows = neededIndices(
-    forwardAxis(input.height, output.height, window.kernelHeight, window.strideHeight, window.padTop),
-  );
-  const columns = neededIndices(
-    forwardAxis(input.width, output.width, window.kernelWidth, window.strideWidth, window.padLeft),
-  );
-  const isWhole = rows.every(Boolean) && columns.every(Boolean);
-  if (isWhole) return [{ tensor: map.name, base: map.base, lines: map.lines }];
-  const rowSpans = spansOf(rows);
+/** Lines of the forward input (or of a map of its shape) that the convolution needs. */
+export function inputReads(geometry: ConvGeometry, map: FeatureMap): LineRange[] {
+  const { window, output } = geometry;
+  return isPointwise(geometry)
+    ? neededPixels(map, window, output.height, output.width)
+    : neededRows(map, forwardAxes(geometry).rows);
+}
+
+/** Whole rows of a map that the outputs of a vertical axis need: what the direct kernel reads, which takes rows whole. */
+export function neededRows(map: FeatureMap, rows: Axis): LineRange[] {
+  const needed = neededIndices(rows);
+  if (needed.every(Boolean)) return [wholeOf(map)];
   const ranges: LineRange[] = [];
-  const add = (base: number, lines: number): void => {
-    ranges.push({ tensor: map.name, base, lines });
-  };
-  if (columns.every(Boolean)) {
-    for (let image = 0; image < map.images; image++) {
-      for (let block = 0; block < map.blocks; block++) {
-        for (const [from, to] of rowSpans) visitRows(map, image, block, from, to, add);
-      }
+  const images = map.images * map.blocks;
+  for (let at = 0; at < images; at++) {
+    for (const [from, to] of spansOf(needed)) {
+      visitRows(map, Math.floor(at / map.blocks), at % map.blocks, from, to, (base, lines) => {
+        ranges.push({ tensor: map.name, base, lines });
+      });
     }
-    return ranges;
   }
-  if (map.layout === 'nchw') return planarRanges(map, rowSpans, columns);
-  const columnSpans = spansOf(columns);
+  return ranges;
+}
+
+/** The pixels of a map that a strided 1x1 convolution needs. */
+function neededPixels(map: FeatureMap, window: Window2d, outHeight: number, outWidth: number): LineRange[] {
+  const { strideHeight, strideWidth } = window;
+  if (strideHeight === 1 && strideWidth === 1) return [wholeOf(map)];
+  const ranges: LineRange[] = [];
   for (let image = 0; image < map.images; image++) {
     for (let block = 0; block < map.blocks; block++) {
-      for (const [from, to] of rowSpans) {
-        for (let row = from; row < to; row++) {
-          const line = rowLine(map, image, block, row);
-          for (const [left, right] of columnSpans) add(line + left, right - left);
+      for (let row = 0; row < outHeight; row++) {
+        const line = rowLine(map, image, block, row * strideHeight);
+        for (let column = 0; column < outWidth; column++) {
+          ranges.push({ tensor: map.name, base: line + column * strideWidth, lines: 1 });
         }
       }
     }
@@ -346,27 +360,30 @@ export function neededRanges(geometry: ConvGeometry, map: FeatureMap): LineRange
   return ranges;
 }
 
-/** Whole rows of an nchw map up to the last needed column: a line holds 16 pixels, so columns between strides come along. */
-function planarRanges(
-  map: FeatureMap,
-  rowSpans: readonly [number, number][],
-  columns: readonly boolean[],
-): LineRange[] {
-  const pixelsPerLine = LINE_BYTES / 4;
-  const lines = new Set<number>();
-  for (let plane = 0; plane < map.images * map.channels; plane++) {
-    for (const [from, to] of rowSpans) {
-      for (let row = from; row < to; row++) {
-        columns.forEach((isNeeded, column) => {
-          if (isNeeded)
-            lines.add(Math.floor(((plane * map.height + row) * map.width + column) / pixelsPerLine));
-        });
-      }
+/**
+ * Calls `visit` with the stretches of input rows that output rows [from, to) need beyond row `reached`, merged where they touch. Rows that
+ * fall between strides are left out.
+ */
+export function visitFreshRows(
+  needs: AxisNeeds,
+  from: number,
+  to: number,
+  reached: number,
+  visit: (from: number, to: number) => void,
+): void {
+  let start = reached;
+  let end = reached;
+  for (let out = from; out < to; out++) {
+    const low = Math.max(end, needs.low[out] as number);
+    const high = needs.high[out] as number;
+    if (high <= low) continue;
+    if (low > end && end > start) {
+      visit(start, end);
     }
+    if (low > end || end === start) start = low;
+    end = high;
   }
-  return [...lines]
-    .sort((a, b) => a - b)
-    .map((line) => ({ tensor: map.name, base: map.base + line, lines: 1 }));
+  if (end > start) visit(start, end);
 }
 
 function spansOf(flags: readonly boolean[]): [number, number][] {

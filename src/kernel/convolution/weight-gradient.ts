@@ -25,7 +25,15 @@ import type { OpStream } from '../op-stream.js';
 import { Access, LINE_BYTES } from '../op-stream.js';
 import type { StripSource } from './fused.js';
 import type { Axis, AxisNeeds, ConvGeometry, FeatureMap } from './geometry.js';
-import { axisNeeds, BLOCK_CHANNELS, forwardAxis, rowLine, visitRows, weightRange } from './geometry.js';
+import {
+  axisNeeds,
+  BLOCK_CHANNELS,
+  forwardAxes,
+  rowLine,
+  visitFreshRows,
+  visitRows,
+  weightRange,
+} from './geometry.js';
 import type { GradientCopies } from './gradient-copies.js';
 import type { RowRing } from './strip.js';
 import { allocateStrips, emitTransform, emitVectors, stripCapacity, visitRing } from './strip.js';
@@ -132,21 +140,8 @@ export class DirectWeightGradient {
   constructor(job: WeightGradientJob, inBlocks: number, outBlocks: number) {
     this.#job = job;
     const { context, geometry, input, gradient, inputStrip, gradientStrip } = job;
-    const { window } = geometry;
-    const rows = forwardAxis(
-      input.height,
-      gradient.height,
-      window.kernelHeight,
-      window.strideHeight,
-      window.padTop,
-    );
-    this.#columns = forwardAxis(
-      input.width,
-      gradient.width,
-      window.kernelWidth,
-      window.strideWidth,
-      window.padLeft,
-    );
+    const { rows, columns } = forwardAxes(geometry);
+    this.#columns = columns;
     this.#needs = axisNeeds(rows);
     const inRow = inputStrip === null ? 0 : inBlocks * input.width;
     const outRow = gradientStrip === null ? 0 : outBlocks * gradient.width;
@@ -244,14 +239,18 @@ export class DirectWeightGradient {
     if (inputStrip !== null) {
       const reached = from === 0 ? 0 : (high[from - 1] as number);
       const isEnd = to === low.length;
-      const start = inputStrip.storeTo === null ? Math.max(reached, low[from] as number) : reached;
       const end = (high[to - 1] as number) + (isEnd ? this.#restRows : 0);
+      const fresh: { from: number; to: number }[] = [];
+      if (inputStrip.storeTo !== null) fresh.push({ from: reached, to: end });
+      else visitFreshRows(this.#needs, from, to, reached, (a, b) => fresh.push({ from: a, to: b }));
       const owner = place.outBlocks[0] === 0 ? everything : nobody;
       const first = group * geometry.inBlocks;
       emitVectors(inputStrip, first + place.inBlocks[0], first + place.inBlocks[1], context.target, out);
       for (let block = place.inBlocks[0]; block < place.inBlocks[1]; block++) {
         const slot = block - place.inBlocks[0];
-        emitTransform(inputStrip, inRing, image, first + block, slot, start, end, owner, out);
+        for (const rows of fresh) {
+          emitTransform(inputStrip, inRing, image, first + block, slot, rows.from, rows.to, owner, out);
+        }
       }
     }
     if (gradientStrip !== null) {
@@ -283,8 +282,10 @@ export class DirectWeightGradient {
     const groupRows = Math.ceil(GROUP_LINES / gradient.width);
     let reached = low[tile.from] as number;
     const visitInput = (from: number, to: number, visit: (base: number, lines: number) => void): void => {
-      if (inputStrip === null) visitRows(input, tile.image, source, from, to, visit);
-      else visitRing(inRing, inBlock - tile.place.inBlocks[0], from, to, visit);
+      visitFreshRows(this.#needs, from, to, reached, (a, b) => {
+        if (inputStrip === null) visitRows(input, tile.image, source, a, b, visit);
+        else visitRing(inRing, inBlock - tile.place.inBlocks[0], a, b, visit);
+      });
     };
     const visitGradient = (from: number, to: number, visit: (base: number, lines: number) => void): void => {
       if (gradientIsNear) return;
@@ -302,7 +303,7 @@ export class DirectWeightGradient {
       const count = (_base: number, lines: number): void => {
         steps += lines;
       };
-      visitInput(reached, to, count);
+      visitInput(row, end, count);
       visitGradient(row, end, count);
       if (steps === 0) {
         runAtCost(out, 1, cost);
@@ -317,7 +318,7 @@ export class DirectWeightGradient {
       const load = (base: number, lines: number): void => {
         runAtStepCost(out, lines, cost, share).stream(Access.Load, base);
       };
-      visitInput(reached, to, load);
+      visitInput(row, end, load);
       visitGradient(row, end, load);
       reached = Math.max(reached, to);
     }

@@ -3,61 +3,34 @@
  * 16 registers, that is, three vectors by eight or four columns. Source: MKL-DNN v0.12, jit_avx512_common_gemm_f32.cpp, jit_avx_gemm_f32.cpp.
  */
 import type { Target } from '../kernel.js';
+import { type Cost, hasEmbeddedBroadcast, LOOP_MICRO_OPS, scaleCost, stepCost } from '../micro-kernel.js';
 import type { StepCost } from '../streaming/step-cost.js';
-import { vectorsPerLine } from '../streaming/step-cost.js';
 
 /** Vectors (blocks of 16 results) of a register tile. */
 export const TILE_BLOCKS = 3;
 
-/** Registers from which on the tile has eight columns. */
-const WIDE_TILE_REGISTERS = 32;
+/** Columns of the tile with 32 registers, and with 16. */
+const WIDE_COLUMNS = 8;
+const NARROW_COLUMNS = 4;
+const WIDE_REGISTERS = 32;
 
 /** Steps of the reduction per loop iteration. */
 const REDUCTION_UNROLL = 4;
 
-/** Micro-ops of a loop iteration besides its body: two pointers and a fused count-down and branch. */
-const LOOP_MICRO_OPS = 3;
-
-/** What one fused multiply-add on one line of results costs when `blocks` blocks are worked on at once. */
-export interface MultiplyAddCost {
-  readonly busyCycles: number;
-  readonly fmaCycles: number;
-  readonly microOps: number;
-  readonly loads: number;
-}
-
 /**
- * Per step of the reduction: a load per block and a broadcast per column (embedded in the multiply-add where it serves one block only),
- * blocks x columns multiply-adds; the slowest of vector units, load ports, issue and the accumulators' latency bounds it.
+ * What one fused multiply-add on one line of results costs when `blocks` blocks are worked on at once: a register tile's step over its
+ * blocks x columns multiply-adds, the loop's own micro-ops fitting into free issue slots where there are some.
  */
-export function multiplyAddCost(target: Target, blocks: number): MultiplyAddCost {
-  const columns = target.vectorRegisters >= WIDE_TILE_REGISTERS ? 8 : 4;
-  const vectors = vectorsPerLine(target);
-  const products = blocks * columns;
-  const loads = blocks + columns;
-  const microOps = products + blocks + (blocks === 1 ? 0 : columns) + LOOP_MICRO_OPS / REDUCTION_UNROLL;
-  const fmaCycles = vectors / target.fmaUnits;
-  const perProduct = vectors / products;
-  return {
-    busyCycles: Math.max(
-      fmaCycles,
-      (perProduct * loads) / target.loadPorts,
-      (perProduct * microOps) / target.issueWidth,
-      perProduct * target.fmaLatencyCycles,
-    ),
-    fmaCycles,
-    microOps: perProduct * microOps,
-    loads: perProduct * loads,
-  };
+export function multiplyAddCost(target: Target, blocks: number): Cost {
+  const columns = target.vectorRegisters >= WIDE_REGISTERS ? WIDE_COLUMNS : NARROW_COLUMNS;
+  const step = stepCost(columns, blocks, blocks > 1 || !hasEmbeddedBroadcast(target), target);
+  const microOps = step.microOps + LOOP_MICRO_OPS / REDUCTION_UNROLL;
+  const busyCycles = Math.max(step.busyCycles, microOps / target.issueWidth);
+  return scaleCost({ ...step, busyCycles, microOps }, 1 / (columns * blocks));
 }
 
 /** `count` multiply-adds as the cost of one step of a run. */
 export function multiplyAdds(target: Target, blocks: number, count: number): StepCost {
-  const cost = multiplyAddCost(target, blocks);
-  return {
-    busyCycles: cost.busyCycles * count,
-    fmaCycles: cost.fmaCycles * count,
-    instructions: Math.round(cost.microOps * count),
-    loads: Math.round(cost.loads * count),
-  };
+  const { busyCycles, fmaCycles, microOps, loads } = scaleCost(multiplyAddCost(target, blocks), count);
+  return { busyCycles, fmaCycles, instructions: Math.round(microOps), loads: Math.round(loads) };
 }

@@ -22,7 +22,10 @@ import { segmentPhase, splitFlops } from './phases.js';
 import { shapeOf } from './shapes.js';
 import { COMPILED_UNROLL, jitUnroll, type Mix, stepCost } from './step-cost.js';
 
-/** Micro-ops of a bit-serial random mask per vector: a counter-based generator's multiplies and shifts (two rounds), compare, convert. */
+/**
+ * Micro-ops of drawing a mask per vector. Assumption: a counter-based generator of the kind that MKL's Bernoulli draws use, some 8 multiplies, shifts and
+ * exclusive ors, a compare and a conversion. Dropout only follows small fully connected layers.
+ */
 const RANDOM_MASK_ARITHMETIC = 10;
 
 interface FlatLoop {

@@ -63,7 +63,7 @@ export function emitRun(
 export interface SegmentPhaseOptions {
   readonly name: string;
   readonly threads: number;
-  /** Segments of a thread, in order; asked for once per thread. */
+  /** Segments of a thread, in order; pure. */
   segments(thread: number): readonly Segment[];
   /** Flops of the whole phase. */
   readonly flops: number;
@@ -81,24 +81,31 @@ interface ThreadWork {
 
 /** A phase whose threads walk segments. */
 export function segmentPhase(options: SegmentPhaseOptions): KernelPhase {
-  const byThread: ThreadWork[] = [];
+  // A thread's segments are kept while it walks its tiles and dropped at the last one: over all kernels of a program they would fill the memory.
+  const walking = new Map<number, ThreadWork>();
+  const steps: number[] = [];
   const workOf = (thread: number): ThreadWork => {
-    const known = byThread[thread];
-    if (known !== undefined) return known;
-    const segments = options.segments(thread);
-    const before = [0];
-    let steps = 0;
-    for (const segment of segments) {
-      steps += segment.lines;
-      before.push(steps);
+    let work = walking.get(thread);
+    if (work === undefined) {
+      const segments = options.segments(thread);
+      const before = [0];
+      let sum = 0;
+      for (const segment of segments) {
+        sum += segment.lines;
+        before.push(sum);
+      }
+      work = { segments, before };
+      walking.set(thread, work);
+      steps[thread] = sum;
     }
-    const work = { segments, before };
-    byThread[thread] = work;
     return work;
   };
   const stepsOf = (thread: number): number => {
-    const { before } = workOf(thread);
-    return before[before.length - 1] as number;
+    if (steps[thread] === undefined) {
+      workOf(thread);
+      walking.delete(thread);
+    }
+    return steps[thread] as number;
   };
   /** Steps of the threads before each thread; the last entry is the phase's total. */
   let firstSteps: number[] | undefined;
@@ -114,22 +121,25 @@ export function segmentPhase(options: SegmentPhaseOptions): KernelPhase {
     tileCount: (thread) => Math.ceil(stepsOf(thread) / TILE_STEPS),
     emit(thread, tile, out) {
       const { segments, before } = workOf(thread);
-      const steps = stepsOf(thread);
+      const end = stepsOf(thread);
       const from = tile * TILE_STEPS;
-      const to = Math.min(steps, from + TILE_STEPS);
+      const to = Math.min(end, from + TILE_STEPS);
       options.prologue?.(thread, out);
       for (let i = segmentAt(before, from); i < segments.length && (before[i] as number) < to; i++) {
         const segment = segments[i] as Segment;
         const start = Math.max(0, from - (before[i] as number));
-        const end = Math.min(segment.lines, to - (before[i] as number));
-        if (end <= start) continue;
+        const stop = Math.min(segment.lines, to - (before[i] as number));
+        if (stop <= start) continue;
         const { cost } = segment;
-        out.run(end - start, cost.busyCycles, cost.fmaCycles, cost.instructions, cost.loads);
+        out.run(stop - start, cost.busyCycles, cost.fmaCycles, cost.instructions, cost.loads);
         for (const stream of segment.streams) out.stream(stream.access, stream.base + start);
       }
       const offset = firstStep(thread);
       out.flops += flopsShare(options.flops, firstStep(options.threads), offset + from, offset + to);
-      if (to === steps) options.epilogue?.(thread, out);
+      if (to === end) {
+        options.epilogue?.(thread, out);
+        walking.delete(thread);
+      }
     },
   };
 }

@@ -12,11 +12,12 @@ import type { PoolBackward, PoolForward, Window2d } from '../../training/step.js
 import { type FeatureGeometry, geometryOf } from '../address-map.js';
 import { type LoweringContext, rangeOf, tensorOf } from '../context.js';
 import type { Kernel, LineRange } from '../kernel.js';
+import { vectorsPerLine } from '../micro-kernel.js';
 import { Access, LINE_BYTES } from '../op-stream.js';
 import { shareStart } from '../partition.js';
 import { emitRun, rangePhase, TILE_STEPS } from './phases.js';
 import { shapeChange } from './shapes.js';
-import { type StepCost, scaleCost, stepCost, vectorsPerLine } from './step-cost.js';
+import { type StepCost, scaleStep, stepCost } from './step-cost.js';
 
 /** Pixels whose mask bytes (16 channels each) fill a line: units of work keep to whole mask lines, so no two threads share one. */
 const PIXELS_PER_MASK_LINE = LINE_BYTES / 16;
@@ -151,7 +152,7 @@ export function lowerPoolForward(operation: PoolForward, context: LoweringContex
         const outputs = (endRow - firstRow) * small.width;
         const loads =
           covered.reduce((rows, { from: top, to: bottom }) => rows + bottom - top, 0) * large.width;
-        const perLoad = scaleCost(perOutput, outputs / Math.max(1, loads));
+        const perLoad = scaleStep(perOutput, outputs / Math.max(1, loads));
         for (const { from: top, to: bottom } of covered) {
           emitRun(out, (bottom - top) * large.width, perLoad, [
             { access: Access.Load, base: input + plane * large.planeLines + top * large.width },

@@ -5,9 +5,9 @@
  * add, subtract and branch are paid once per `unroll` vectors (Intel's compilers and the JIT count the same way: subtract and branch fuse).
  */
 import type { Target } from '../kernel.js';
-import { LINE_BYTES } from '../op-stream.js';
+import { costOf, vectorsPerLine } from '../micro-kernel.js';
 
-/** Micro-ops of one loop iteration besides its body: advance the offset, count down and branch (fused). */
+/** Micro-ops of one loop iteration besides its body: advance the offset, count down and branch (fused), as `spat_loop` of MKL-DNN's BN kernel does. */
 const LOOP_MICRO_OPS = 2;
 
 /** Instruction mix for one vector of every stream, and for what is paid once in a while. */
@@ -34,35 +34,32 @@ export interface StepCost {
   readonly loads: number;
 }
 
-/** Vectors that make up one line; below 1 where a vector is longer than a line. */
-export function vectorsPerLine(target: Target): number {
-  return (LINE_BYTES * 8) / target.vectorBits;
-}
-
 /**
- * Cost of a step that handles one line of every stream: the largest of vector-unit, load-port, store-port and issue time, and of the
- * dependence chain's latency, per vector, times the vectors of a line.
+ * Cost of a step that handles one line of every stream: the slowest of vector units, load ports, store ports and issue, of the
+ * accumulators' dependence chains and of the divider.
  */
 export function stepCost(target: Target, mix: Mix): StepCost {
   const vectors = vectorsPerLine(target);
   const microOps =
     vectors * (mix.loads + mix.stores + mix.arithmetic + LOOP_MICRO_OPS / mix.unroll) +
     (mix.extraMicroOps ?? 0);
-  const fmaCycles = (vectors * mix.arithmetic) / target.fmaUnits;
   const chainCycles =
     mix.accumulators === undefined ? 0 : (vectors * target.fmaLatencyCycles) / mix.accumulators;
+  const cost = costOf(
+    {
+      arithmetic: vectors * mix.arithmetic,
+      loads: vectors * mix.loads,
+      stores: vectors * mix.stores,
+      microOps,
+    },
+    target,
+    Math.max(chainCycles, mix.dividerCycles ?? 0),
+  );
   return {
-    busyCycles: Math.max(
-      fmaCycles,
-      (vectors * mix.loads) / target.loadPorts,
-      (vectors * mix.stores) / target.storePorts,
-      microOps / target.issueWidth,
-      chainCycles,
-      mix.dividerCycles ?? 0,
-    ),
-    fmaCycles,
+    busyCycles: cost.busyCycles,
+    fmaCycles: cost.fmaCycles,
     instructions: Math.max(1, Math.round(microOps)),
-    loads: Math.ceil(vectors * mix.loads),
+    loads: Math.ceil(cost.loads),
   };
 }
 
@@ -71,11 +68,11 @@ export function jitUnroll(target: Target): { readonly registers: number; readonl
   return target.vectorBits >= 512 ? { registers: 4, vectors: 16 } : { registers: 1, vectors: 1 };
 }
 
-/** Loops over a whole feature map that a compiler has vectorised without unrolling (copies, sums): vectors per iteration. */
+/** Loops over a whole feature map that the compiler has vectorised (copies, sums): GCC does not unroll at -O3, so one vector per iteration. */
 export const COMPILED_UNROLL = 1;
 
 /** The cost of `factor` steps as one. */
-export function scaleCost(cost: StepCost, factor: number): StepCost {
+export function scaleStep(cost: StepCost, factor: number): StepCost {
   return {
     busyCycles: cost.busyCycles * factor,
     fmaCycles: cost.fmaCycles * factor,

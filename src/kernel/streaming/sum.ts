@@ -25,8 +25,8 @@ const SUM_BLOCK_LINES = (16 * 1024) / LINE_BYTES;
 /** Blocks of a tile: some 1e4 line accesses. */
 const BLOCKS_PER_TILE = 16;
 
-/** Two subtractions, three multiplications and an addition give dX from dY and X. */
-export const THROUGH_BATCH_NORM_ARITHMETIC = 6;
+/** dX = a * dY + b * X + c with a channel's coefficients: two fused multiply-adds. */
+export const THROUGH_BATCH_NORM_ARITHMETIC = 2;
 
 /** Tensors that a gradient source is read from. */
 export function sourceTensors(source: GradientSource): string[] {

@@ -45,7 +45,11 @@ export const KNIGHTS_LANDING: Target = {
 /** A small 256-bit core. */
 export const TEACHING: Target = { ...SKYLAKE, vectorBits: 256, vectorRegisters: 16, l2Bytes: 256 * 1024 };
 
-export const SOFTWARE: SoftwareOptions = { bnBlocking: 'streaming', nonTemporalStores: true, softwarePrefetch: false };
+export const SOFTWARE: SoftwareOptions = {
+  bnBlocking: 'streaming',
+  nonTemporalStores: true,
+  softwarePrefetch: false,
+};
 
 export interface Shape {
   readonly images: number;
@@ -106,13 +110,22 @@ function batchNorm(layer: string, channels: number): BatchNorm {
  * A step with X, Y, Z and their gradients on both sides of one convolution: `in` (X before it), `in.y`, `in.z`, `in.gradient`; `out`, `out.y`,
  * `out.dy`, `out.gradient`; `weights`, `weights.gradient`, `bias`, `bias.gradient`; BN layers `in.bn` and `out.bn`.
  */
-export function makeContext(shape: Shape, target: Target, software: SoftwareOptions = SOFTWARE): LoweringContext {
+export function makeContext(
+  shape: Shape,
+  target: Target,
+  software: SoftwareOptions = SOFTWARE,
+): LoweringContext {
   const tensors = new Map<string, Tensor>();
   const add = (name: string, tensorShape: number[], layout: Tensor['layout'], role: TensorRole): void => {
     tensors.set(name, { name, role, shape: tensorShape, layout, elementBytes: 4, storage: name });
   };
   const inputShape = [shape.images, shape.inChannels, shape.height, shape.width];
-  const outputShape = [shape.images, shape.outChannels, outSize(shape.height, shape), outSize(shape.width, shape)];
+  const outputShape = [
+    shape.images,
+    shape.outChannels,
+    outSize(shape.height, shape),
+    outSize(shape.width, shape),
+  ];
   const inputLayout = shape.planar ? 'nchw' : 'nChw16c';
   for (const name of ['in', 'in.y', 'in.z', 'in.gradient']) add(name, inputShape, inputLayout, 'feature');
   for (const name of ['out', 'out.dy', 'out.gradient']) add(name, outputShape, 'nChw16c', 'feature');
@@ -152,7 +165,12 @@ const windowOf = (shape: Shape) => ({
 export type Direction = 'forward' | 'backward-data' | 'backward-weights';
 
 /** Lowers the convolution of a context from `makeContext` in one direction. */
-export function lowerCase(shape: Shape, direction: Direction, context: LoweringContext, fusion: Fusion = {}): Kernel {
+export function lowerCase(
+  shape: Shape,
+  direction: Direction,
+  context: LoweringContext,
+  fusion: Fusion = {},
+): Kernel {
   const common = {
     name: `conv.${direction}`,
     layer: 'conv',
@@ -207,7 +225,16 @@ export function lowerCase(shape: Shape, direction: Direction, context: LoweringC
 
 export const DIRECTIONS: readonly Direction[] = ['forward', 'backward-data', 'backward-weights'];
 
-const base: Shape = { images: 2, inChannels: 32, outChannels: 48, height: 14, width: 14, kernel: 3, stride: 1, pad: 1 };
+const base: Shape = {
+  images: 2,
+  inChannels: 32,
+  outChannels: 48,
+  height: 14,
+  width: 14,
+  kernel: 3,
+  stride: 1,
+  pad: 1,
+};
 
 /** Shapes that exercise every path: filters, strides, paddings, tails, groups, the planar input. */
 export const SHAPES: Readonly<Record<string, Shape>> = {
@@ -218,8 +245,26 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   '3x3 stride 2, odd plane': { ...base, stride: 2, height: 15, width: 13 },
   '3x3 without padding': { ...base, pad: 0 },
   '5x5': { ...base, kernel: 5, pad: 2, height: 9, width: 9 },
-  '7x7 stride 2, planar RGB': { ...base, inChannels: 3, kernel: 7, stride: 2, pad: 3, height: 31, width: 30, planar: true },
-  '11x11 stride 4, planar RGB': { ...base, inChannels: 3, kernel: 11, stride: 4, pad: 0, height: 47, width: 47, planar: true },
+  '7x7 stride 2, planar RGB': {
+    ...base,
+    inChannels: 3,
+    kernel: 7,
+    stride: 2,
+    pad: 3,
+    height: 31,
+    width: 30,
+    planar: true,
+  },
+  '11x11 stride 4, planar RGB': {
+    ...base,
+    inChannels: 3,
+    kernel: 11,
+    stride: 4,
+    pad: 0,
+    height: 47,
+    width: 47,
+    planar: true,
+  },
   '2x2 stride 3': { ...base, kernel: 2, stride: 3, pad: 0, height: 12, width: 13 },
   '1x1': { ...base, kernel: 1, pad: 0 },
   '1x1, wide plane': { ...base, kernel: 1, pad: 0, height: 30, width: 29, images: 1 },
@@ -227,7 +272,16 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   '1x1 stride 2, even plane': { ...base, kernel: 1, pad: 0, stride: 2 },
   '1x1 stride 2, odd plane': { ...base, kernel: 1, pad: 0, stride: 2, height: 9, width: 7 },
   '1x1, padded': { ...base, kernel: 1, pad: 1, height: 5, width: 6 },
-  '1x1, deep reduction': { ...base, kernel: 1, pad: 0, inChannels: 1024, outChannels: 1040, height: 3, width: 3, images: 1 },
+  '1x1, deep reduction': {
+    ...base,
+    kernel: 1,
+    pad: 0,
+    inChannels: 1024,
+    outChannels: 1040,
+    height: 3,
+    width: 3,
+    images: 1,
+  },
   '1x1 stride 2, deep reduction': {
     ...base,
     kernel: 1,

@@ -123,7 +123,7 @@ describe('fully connected kernels', () => {
   });
 
   it('run at the FMA peak of a Skylake core with a full register tile', () => {
-    // 3 x 8 multiply-adds per step: 12 cycles on two units; 11 loads on two ports and 35.75 micro-ops on four slots take less.
+    // 3 x 8 multiply-adds per step: 12 cycles on two units; 11 loads on two ports and 36 micro-ops on four slots take less.
     const cost = multiplyAddCost(makeTarget(), 3);
     expect(cost.busyCycles).toBe(0.5);
     expect(cost.fmaCycles).toBe(0.5);

@@ -1,0 +1,64 @@
+/** The table of a case (a network on a machine at a batch): a row per schedule. */
+import type { PointResult } from '../simulate/point.js';
+import { type PointRow, withGains } from './gain.js';
+import { formatColumn, formatFixed, renderTextTable, type TextColumn } from './text-table.js';
+
+interface Column extends TextColumn {
+  /** Numbers of a row; null prints a dash. Absent for the first column. */
+  readonly value?: (row: PointRow) => number | null;
+  /** Decimals; absent: as the largest number of the column asks for. */
+  readonly decimals?: number;
+}
+
+const number = (
+  group: string,
+  header: string,
+  value: (row: PointRow) => number | null,
+  decimals?: number,
+): Column => ({ group, header, align: 'right', value, ...(decimals === undefined ? {} : { decimals }) });
+
+const COLUMNS: readonly Column[] = [
+  { header: 'schedule', align: 'left' },
+  number('time (ms)', 'forward', ({ point }) => point.forwardSeconds * 1e3),
+  number('time (ms)', 'backward', ({ point }) => point.backwardSeconds * 1e3),
+  number('time (ms)', 'total', ({ point }) => point.seconds * 1e3),
+  number('cycles', '(M)', ({ point }) => point.cycles / 1e6),
+  number('DRAM (GB)', 'read', ({ point }) => point.dramReadBytes / 1e9),
+  number('DRAM (GB)', 'written', ({ point }) => point.dramWriteBytes / 1e9),
+  number('share of peak (%)', 'bandwidth', ({ point }) => point.bandwidthShare * 100, 1),
+  number('share of peak (%)', 'FLOPS', ({ point }) => point.flopsShare * 100, 1),
+  number('gain over baseline (%)', 'forward', ({ gains }) => percent(gains?.forward), 1),
+  number('gain over baseline (%)', 'backward', ({ gains }) => percent(gains?.backward), 1),
+  number('gain over baseline (%)', 'total', ({ gains }) => percent(gains?.total), 1),
+  number('sampling', 'error (%)', ({ point }) => point.error * 100, 2),
+];
+
+/** Draws the table of points that differ by their schedule only. */
+export function renderScheduleTable(points: readonly PointResult[]): string {
+  const rows = withGains(points);
+  const cells = COLUMNS.map(({ value, decimals }) => {
+    if (value === undefined) return rows.map(({ point }) => point.schedule);
+    const values = rows.map(value);
+    if (decimals === undefined) return formatColumn(values);
+    return values.map((item) => (item === null ? '-' : formatFixed(item, decimals)));
+  });
+  return renderTextTable(
+    COLUMNS,
+    rows.map((_, row) => cells.map((column) => column[row] as string)),
+  );
+}
+
+/** One line on how a case was simulated: all of it, or which share stands for the whole. */
+export function describeSampling({ sampling, batch, error }: PointResult): string {
+  const { cores, totalCores, images, channels, pilots, pilotCores } = sampling;
+  if (cores === totalCores && images === batch)
+    return `Every one of the ${cores} cores and ${batch} images was simulated.`;
+  return (
+    `${cores} of ${totalCores} cores with ${images} of ${batch} images and ${channels} memory ${channels === 1 ? 'channel' : 'channels'} were simulated ` +
+    `and stand for the whole;\nthe error (baseline: ${formatFixed(error * 100, 2)} %) was measured by simulating ${pilots} operations on ${pilotCores} cores too.`
+  );
+}
+
+function percent(fraction: number | undefined): number | null {
+  return fraction === undefined ? null : fraction * 100;
+}
