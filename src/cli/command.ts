@@ -35,6 +35,8 @@ export const ExitStatus = {
   UserError: 2,
   /** Our mistake. */
   InternalError: 70,
+  /** Ctrl-C, as shells report it: 128 + SIGINT. */
+  Interrupted: 130,
 } as const;
 
 /** A mistake of the user that is no configuration problem: said in one sentence, exit status 2. */
@@ -45,4 +47,9 @@ export class UserError extends Error {
 /** A check that did not hold: said in one sentence, exit status 1. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
+}
+
+/** The user stopped the command: exit status 130. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
 }

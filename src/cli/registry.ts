@@ -2,6 +2,21 @@ import type { CommandRegistry } from './command.js';
 
 /** Every command: a file in `commands/` and a line here. */
 export const commands: CommandRegistry = {
+  reproduce: {
+    summary:
+      'the main job: DenseNet-121 under five schedules, as a table and a CSV file (what runs without a command)',
+    load: () => import('./commands/reproduce.js'),
+    isDefault: true,
+  },
+  run: {
+    summary: 'simulate a training iteration of networks on machines under schedules',
+    load: () => import('./commands/run.js'),
+  },
+  network: { summary: 'list and show networks', load: () => import('./commands/network.js') },
+  schedule: {
+    summary: 'list schedules and show what fuses where',
+    load: () => import('./commands/schedule.js'),
+  },
   machine: { summary: 'list, show and check machines', load: () => import('./commands/machine.js') },
   schema: {
     summary: 'print the JSON Schema or the reference of a kind of file',

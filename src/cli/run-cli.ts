@@ -1,10 +1,17 @@
 /** From arguments to an exit status: parsing, help, suggestions, and what is said when something goes wrong. */
-import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { ConfigurationError } from '../config/problem.js';
 import { didYouMean } from '../config/suggest.js';
-import { CheckFailure, type CliContext, type CommandRegistry, ExitStatus, UserError } from './command.js';
+import {
+  CheckFailure,
+  type CliContext,
+  type CommandRegistry,
+  ExitStatus,
+  Interrupted,
+  UserError,
+} from './command.js';
 import { commands } from './registry.js';
+import { packageVersion } from './version.js';
 
 /** Where a defect is to be reported. */
 const REPORT_TO = "the project's issue tracker";
@@ -171,6 +178,10 @@ function explain(error: unknown, argv: readonly string[], context: CliContext): 
     context.err(`normcore: ${error.message}\n`);
     return ExitStatus.CheckFailed;
   }
+  if (error instanceof Interrupted) {
+    context.err(`normcore: ${error.message}\n`);
+    return ExitStatus.Interrupted;
+  }
   context.err(describeDefect(error, argv));
   return ExitStatus.InternalError;
 }
@@ -183,9 +194,4 @@ export function describeDefect(error: unknown, argv: readonly string[]): string 
     `normcore ${packageVersion()}, Node ${process.version}, ${process.platform} ${process.arch}\n` +
     `arguments: ${JSON.stringify(argv)}\n${stack}\n`
   );
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

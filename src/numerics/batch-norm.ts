@@ -6,7 +6,7 @@
  */
 import seedrandom from 'seedrandom';
 import type { BatchNorm } from '../training/step.js';
-import type { Execution } from './execution.js';
+import type { Disturbance, Execution } from './execution.js';
 import type { MomentAccumulator } from './moments/accumulator.js';
 import { VARIANCE_FORMS } from './moments/registry.js';
 import { forEachShare } from './partition.js';
@@ -168,7 +168,7 @@ export function singlePassStatistics(execution: Execution, layer: string, input:
 
 function storeStatistics(execution: Execution, layer: string, offset: number, mean: Real, variance: Real): void {
   const batchNorm = execution.batchNorm(layer);
-  if (execution.settings.statisticsNoise > 0) addNoise(execution, layer, mean, variance);
+  if (execution.settings.disturbance !== null) disturb(execution.settings.disturbance, layer, mean, variance);
   execution.write(batchNorm.mean).set(mean, offset);
   execution.write(batchNorm.variance).set(variance, offset);
   updateRunning(execution, batchNorm, batchNorm.runningMean, offset, mean, 1);
@@ -178,14 +178,13 @@ function storeStatistics(execution: Execution, layer: string, offset: number, me
   updateRunning(execution, batchNorm, batchNorm.runningVariance, offset, variance, unbiased);
 }
 
-/** Disturbs statistics by what rounding of that relative size does to a sum and a sum of squares. */
-function addNoise(execution: Execution, layer: string, mean: Real, variance: Real): void {
-  const { seed, statisticsNoise } = execution.settings;
-  const random = seedrandom(`${seed}/${layer}/noise`);
+/** Adds the random errors that the settings ask for. */
+function disturb({ size, stream }: Disturbance, layer: string, mean: Real, variance: Real): void {
+  const random = seedrandom(`${stream}/${layer}`);
   for (let channel = 0; channel < mean.length; channel++) {
     const square = mean[channel] * mean[channel] + variance[channel];
-    mean[channel] += (2 * random() - 1) * statisticsNoise * Math.sqrt(square);
-    variance[channel] = Math.max(0, variance[channel] + (2 * random() - 1) * statisticsNoise * square);
+    mean[channel] += (2 * random() - 1) * size * Math.sqrt(square);
+    variance[channel] = Math.max(0, variance[channel] + (2 * random() - 1) * size * square);
   }
 }
 

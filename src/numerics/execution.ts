@@ -18,11 +18,16 @@ export interface ExecutionSettings {
   readonly optimiser: Optimiser;
   /** Seed of the random streams (dropout's masks). */
   readonly seed: string;
-  /**
-   * Size of random errors that are added to batch statistics: relative to the root mean square for the mean and to the mean square for the
-   * variance, as the errors of sums and sums of squares are. 0 but where the effect of such errors is measured.
-   */
-  readonly statisticsNoise: number;
+  /** Random errors added to batch statistics, where the effect of such errors is to be measured; null in every other case. */
+  readonly disturbance: Disturbance | null;
+}
+
+/** Errors of the kind that rounding leaves in a sum and in a sum of squares. */
+export interface Disturbance {
+  /** Largest error of a mean relative to the channel's root mean square, and of a variance relative to its mean square. */
+  readonly size: number;
+  /** Names the random stream. */
+  readonly stream: string;
 }
 
 /**
@@ -35,7 +40,7 @@ export const DEFAULT_SETTINGS: ExecutionSettings = {
   variance: 'plain',
   optimiser: { learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4 },
   seed: 'normcore',
-  statisticsNoise: 0,
+  disturbance: null,
 };
 
 /** Executes one kind of operation. */

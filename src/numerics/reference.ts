@@ -1,21 +1,28 @@
 /**
  * The baseline's results, and how far rounding alone may carry another schedule's away from them.
  *
- * **Measure.** The error of a tensor is the Euclidean norm of the difference, relative to the norm of the baseline's tensor. The largest single
- * difference would not do in float32: ReLU's derivative jumps, so an element that rounding carries across zero changes one gradient element wholly.
+ * **Measure.** The error of a tensor is the Euclidean norm of the difference, relative to the norm of the baseline's tensor.
  *
- * **Tolerance.** What a reordering of sums does to a tensor depends on the network's condition at that tensor, which is measured, not guessed, in two ways:
+ * **Tolerance.** What a reordering of sums does to a tensor depends on the network's condition at that tensor, which is measured, not guessed:
  *
  * - rounding at large: d = |baseline in float32 - baseline in float64|, the effect of all roundings to eps32 in a real run;
- * - statistics: s = the change, in float64, when every batch statistic is disturbed at random by NOISE relative to the root mean square (mean) and
+ * - statistics: s = the change, in float64, when every batch statistic is disturbed at random by SMALL relative to the root mean square (mean) and
  *   the mean square (variance). This is how sums and sums of squares err, and so how E[X^2] - E[X]^2 differs from a two-pass variance.
  *
- * The condition is kappa = max(d / eps32, s / NOISE) / |baseline|, not less than that of any feature map or feature gradient before (small tensors can be
+ * The condition is kappa = max(d / eps32, s / SMALL) / |baseline|, not less than that of any feature map or feature gradient before (small tensors can be
  * lucky, and errors only grow along the chain). In precision p a schedule may then differ by
  *
- *     tolerance = SAFETY * eps_p * max(kappa * |baseline|, d / eps32, s / NOISE)
+ *     tolerance = SAFETY * eps_p * max(kappa * |baseline|, d / eps32, s / SMALL)
  *
  * where the last two matter for tensors that are zero but for rounding, such as the gradient of a bias in front of a batch normalisation.
+ *
+ * In float32 this is not all: an element near zero that rounding carries across switches its ReLU, or another element wins a max pooling, and the gradient
+ * jumps by a whole element. The jumps are what a disturbance by LARGE, some eps32, changes beyond the linear part:
+ *
+ *     jump = max over draws of (|disturbed by LARGE - baseline| - 2 * LARGE * s / SMALL)
+ *
+ * and the tolerance in float32 grows by JUMP_SAFETY times the largest relative jump so far. In deep networks this leaves float32 little to say of gradients;
+ * float64, in which no element is that close to zero, then tells a wrong rewrite from rounding.
  */
 import type { Operation, TensorRole, TrainingStep } from '../training/step.js';
 import { executeStep } from './execute.js';
@@ -30,10 +37,17 @@ import { MACHINE_EPSILON, type Precision, type Real } from './tensor-store.js';
 export const TOLERANCE_SAFETY = 16;
 
 /**
- * Relative size of the random errors by which the statistics' part of the condition is measured: far above float64's own rounding and so small
- * that the effect stays linear, for condition numbers up to 10^10.
+ * Disturbance by which the condition is measured: far above float64's own rounding and so small that the effect stays linear, for condition
+ * numbers up to 10^10.
  */
-const NOISE = 2 ** -40;
+const SMALL = 2 ** -40;
+
+/** Disturbance by which jumps are measured: 64 eps32, so that what may switch in a float32 run does switch in one of the draws. */
+const LARGE = 64 * MACHINE_EPSILON.float32;
+const DRAWS = 2;
+
+/** A jump in the layers behind changes the gradients before them by about as much, relatively; weights with large norms magnify it. */
+const JUMP_SAFETY = 4;
 
 /** Elements that a tensor held when it was last written. */
 export type Snapshot = ReadonlyMap<string, Real>;
@@ -110,28 +124,49 @@ function snapshot(step: TrainingStep, precision: Precision, options: CompareOpti
   return values;
 }
 
+/** Changes of every tensor's norm when the statistics are disturbed. */
+function disturbedBy(
+  step: TrainingStep,
+  options: CompareOptions,
+  exact: Snapshot,
+  size: number,
+  stream: string,
+): Map<string, number> {
+  const changes = new Map<string, number>();
+  const settings = { ...options.settings, disturbance: { size, stream } };
+  executeFromStart(step, 'float64', { ...options, settings }, (name, values) => {
+    changes.set(name, norm(values, exact.get(name) as Real));
+  });
+  return changes;
+}
+
 /** Executes the baseline in both precisions and derives the tolerances. */
 export function executeReference(step: TrainingStep, options: CompareOptions = {}): Reference {
   const single = snapshot(step, 'float32', options);
   const double = snapshot(step, 'float64', options);
-  const disturbed = snapshot(step, 'float64', {
-    ...options,
-    settings: { ...options.settings, statisticsNoise: NOISE },
-  });
+  const small = disturbedBy(step, options, double, SMALL, 'condition');
+  const large = Array.from({ length: DRAWS }, (_, draw) =>
+    disturbedBy(step, options, double, LARGE, `jumps ${draw}`),
+  );
   const tolerances = { float32: new Map<string, number>(), float64: new Map<string, number>() };
   let kappa = 1;
+  let relativeJump = 0;
   for (const [name, exact] of double) {
     const rounding = norm(single.get(name) as Real, exact) / MACHINE_EPSILON.float32;
-    const statistics = norm(disturbed.get(name) as Real, exact) / NOISE;
+    const statistics = (small.get(name) as number) / SMALL;
     const effect = Math.max(rounding, statistics);
+    const changed = Math.max(...large.map((draw) => draw.get(name) as number));
+    const jump = Math.max(0, changed - 2 * LARGE * statistics);
     const size = norm(exact);
     const role = step.tensors.get(name)?.role;
-    const isFeature = role === 'feature' || role === 'feature-gradient';
-    if (isFeature && size > 0) kappa = Math.max(kappa, effect / size);
-    const explained = TOLERANCE_SAFETY * Math.max(kappa * size, effect);
-    for (const precision of ['float32', 'float64'] as const) {
-      tolerances[precision].set(name, explained * MACHINE_EPSILON[precision]);
+    if ((role === 'feature' || role === 'feature-gradient') && size > 0) {
+      kappa = Math.max(kappa, effect / size);
+      relativeJump = Math.max(relativeJump, jump / size);
     }
+    const smooth = TOLERANCE_SAFETY * Math.max(kappa * size, effect);
+    const jumps = JUMP_SAFETY * Math.max(relativeJump * size, jump);
+    tolerances.float64.set(name, smooth * MACHINE_EPSILON.float64);
+    tolerances.float32.set(name, smooth * MACHINE_EPSILON.float32 + jumps);
   }
   return {
     step,

@@ -1,7 +1,7 @@
 /** Tidy CSV: a row per observation, a column per variable, units in the header. */
 import { stringify } from 'csv-stringify/sync';
-import { TIME_CATEGORIES, type TimeCategory } from '../statistics/time-loss.js';
 import type { OperationResult, PointResult } from '../simulate/point.js';
+import { TIME_CATEGORIES, type TimeCategory } from '../statistics/time-loss.js';
 import type { PointRow } from './gain.js';
 import { lossByCategory } from './time-loss-table.js';
 
@@ -23,7 +23,9 @@ export function renderCsv<Row>(columns: readonly CsvColumn<Row>[], rows: readonl
     ...rows.map((row) =>
       columns.map((column) => {
         const value = column.value(row);
-        return typeof value === 'number' && Number.isFinite(value) ? Number(value.toPrecision(DIGITS)) : value;
+        return typeof value === 'number' && Number.isFinite(value)
+          ? Number(value.toPrecision(DIGITS))
+          : value;
       }),
     ),
   ]);
@@ -57,13 +59,15 @@ export const POINT_COLUMNS: readonly CsvColumn<PointRow>[] = [
   { header: 'sampling_error_percent', value: ({ point }) => point.error * 100 },
   { header: 'simulated_cores', value: ({ point }) => point.sampling.cores },
   { header: 'simulated_images', value: ({ point }) => point.sampling.images },
-  ...TIME_CATEGORIES.map(({ key }, category): CsvColumn<PointRow> => ({
-    header: `${lossName(key)}_percent`,
-    value: ({ point }) => {
-      const losses = lossByCategory(point);
-      return ((losses[category] as number) / losses.reduce((sum, loss) => sum + loss, 0)) * 100;
-    },
-  })),
+  ...TIME_CATEGORIES.map(
+    ({ key }, category): CsvColumn<PointRow> => ({
+      header: `${lossName(key)}_percent`,
+      value: ({ point }) => {
+        const losses = lossByCategory(point);
+        return ((losses[category] as number) / losses.reduce((sum, loss) => sum + loss, 0)) * 100;
+      },
+    }),
+  ),
 ];
 
 /** One operation of one point. */
@@ -83,10 +87,12 @@ export const OPERATION_COLUMNS: readonly CsvColumn<OperationRow>[] = [
   { header: 'work_GFLOP', value: ({ operation }) => operation.flops / 1e9 },
   { header: 'dram_read_GB', value: ({ operation }) => operation.dramReadBytes / 1e9 },
   { header: 'dram_written_GB', value: ({ operation }) => operation.dramWriteBytes / 1e9 },
-  ...TIME_CATEGORIES.map(({ key }, category): CsvColumn<OperationRow> => ({
-    header: `${lossName(key)}_core_ms`,
-    value: ({ operation }) => (operation.lossSeconds[category] as number) * 1e3,
-  })),
+  ...TIME_CATEGORIES.map(
+    ({ key }, category): CsvColumn<OperationRow> => ({
+      header: `${lossName(key)}_core_ms`,
+      value: ({ operation }) => (operation.lossSeconds[category] as number) * 1e3,
+    }),
+  ),
 ];
 
 /** The operations of points as rows. */

@@ -26,9 +26,7 @@ export function gainsOver(baseline: PointResult, point: PointResult): Gains {
 /** Puts to each point its gains over the baseline of the same network, machine and batch. */
 export function withGains(points: readonly PointResult[]): PointRow[] {
   return points.map((point) => {
-    const baseline = points.find(
-      (other) => other.schedule === 'baseline' && isSameCase(other, point),
-    );
+    const baseline = points.find((other) => other.schedule === 'baseline' && isSameCase(other, point));
     return { point, gains: baseline === undefined ? null : gainsOver(baseline, point) };
   });
 }

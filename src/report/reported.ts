@@ -28,7 +28,13 @@ export function renderReportedGains(points: readonly PointResult[]): string {
   const simulated = withGains(points).flatMap(({ point, gains }) =>
     gains === null || point.schedule === 'baseline'
       ? []
-      : [['simulated here', `${point.schedule}, ${point.machine}, batch ${point.batch}`, gains.total] as const],
+      : [
+          [
+            'simulated here',
+            `${point.schedule}, ${point.machine}, batch ${point.batch}`,
+            gains.total,
+          ] as const,
+        ],
   );
   const rows = [
     ...reported.map(({ source, gain }) => [source, 'BN restructuring, a chip multiprocessor', gain] as const),

@@ -48,14 +48,16 @@ export function renderScheduleTable(points: readonly PointResult[]): string {
   );
 }
 
-/** One line on how a case was simulated: all of it, or which share stands for the whole. */
-export function describeSampling({ sampling, batch, error }: PointResult): string {
-  const { cores, totalCores, images, channels, pilots, pilotCores } = sampling;
+/** How the points of a case were simulated: all of it, or which share stands for the whole. The share depends on machine and batch only. */
+export function describeSampling(points: readonly PointResult[]): string {
+  const [{ sampling, batch }] = points as [PointResult];
+  const { cores, totalCores, images, channels, pilotCores } = sampling;
+  const least = Math.min(...points.map((point) => point.sampling.pilots));
   if (cores === totalCores && images === batch)
-    return `Every one of the ${cores} cores and ${batch} images was simulated.`;
+    return `All ${cores} cores and ${batch} images were simulated.`;
   return (
-    `${cores} of ${totalCores} cores with ${images} of ${batch} images and ${channels} memory ${channels === 1 ? 'channel' : 'channels'} were simulated ` +
-    `and stand for the whole;\nthe error (baseline: ${formatFixed(error * 100, 2)} %) was measured by simulating ${pilots} operations on ${pilotCores} cores too.`
+    `${cores} of ${totalCores} cores were simulated, with ${images} of ${batch} images and ${channels} memory ${channels === 1 ? 'channel' : 'channels'}, and stand for the whole.\n` +
+    `The sampling error was measured on ${least} operations or more per schedule, which ran on ${pilotCores} cores too.`
   );
 }
 

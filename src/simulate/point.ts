@@ -1,7 +1,6 @@
 /**
  * One point: a network's training step under a schedule on a machine, from the graph to cycles and bytes. A pure function of its settings.
  */
-import seedrandom from 'seedrandom';
 import type { OperationType, Phase, Program, SoftwareOptions } from '../kernel/kernel.js';
 import { lowerProgram } from '../kernel/lower.js';
 import { LINE_BYTES } from '../kernel/op-stream.js';
@@ -9,11 +8,12 @@ import type { MachineSpec } from '../machine/spec.js';
 import type { Network } from '../network/layers.js';
 import { applySchedule } from '../schedule/apply.js';
 import type { ScheduleOptions, SchedulePass } from '../schedule/pass.js';
-import { CATEGORY_COUNT } from '../statistics/time-loss.js';
+import { Category } from '../statistics/time-loss.js';
 import { buildTrainingStep } from '../training/build.js';
 import type { TrainingStep } from '../training/step.js';
-import { type KernelResult, type RunResult, runProgram } from './run.js';
-import { type Sample, smallestShare, wholeSample } from './share.js';
+import { type Calibration, calibrate, choosePilots, correctedPs, excerpt, memoryShare, NO_CALIBRATION, type PilotChoice } from './calibration.js';
+import { type KernelResult, runProgram } from './run.js';
+import { type Sample, shareOf, smallestShare, wholeSample } from './share.js';
 import { peakBandwidth, peakFlops, targetOf } from './target.js';
 
 export interface PointSettings {
@@ -54,6 +54,8 @@ export interface Sampling {
   readonly pilots: number;
   /** Cores of that larger share. */
   readonly pilotCores: number;
+  /** By how much more time the larger share took, per unit of time that waits for memory (see calibration.ts). */
+  readonly coefficient: number;
 }
 
 export interface PointResult {
@@ -82,12 +84,10 @@ export interface Progress {
   (done: number, total: number): void;
 }
 
-/** Shares smaller than this leave too few neighbours to share a cache slice with and to contend for a channel. */
-const MINIMUM_CORES = 3;
-/** Operations of a point that are also simulated on a larger share, as a fraction of its operations. */
-const PILOT_FRACTION = 1 / 64;
-/** The larger share has at least this many times the cores of the sample. */
-const PILOT_GROWTH = 3;
+/** One core alone has nobody to contend with. */
+const MINIMUM_CORES = 2;
+/** Operations of a point that are also simulated on a larger share. */
+const PILOTS = 6;
 
 /** The training step of a point, with `images` of its mini-batch. */
 export function buildStep(settings: PointSettings, images: number): TrainingStep {
@@ -99,59 +99,42 @@ function lowerSample(settings: PointSettings, sample: Sample): Program {
   return lowerProgram(buildStep(settings, sample.images), targetOf(settings.machine, sample, settings.batch), settings.software);
 }
 
-/** Kernels [first, last] of a program as a program of its own. */
-function excerpt(program: Program, first: number, last: number): Program {
-  return { ...program, kernels: program.kernels.slice(first, last + 1) };
+/** The share that pilots run on: a whole socket where there are two, the whole machine where there is one. */
+function pilotSample(settings: PointSettings): Sample {
+  const { machine, batch } = settings;
+  return shareOf(machine, batch, machine.coresPerSocket) ?? wholeSample(machine, batch);
 }
 
-interface Pilots {
-  readonly error: number;
-  readonly count: number;
-  readonly cores: number;
-}
-
-/**
- * Learns the sampling error: some operations, drawn by the seed, run again (behind the operation before them, which fills the caches) on the sample and on a
- * larger share. The stated error is the mean relative difference, weighted by time, plus twice its standard error.
- */
-function measureError(settings: PointSettings, sample: Sample, program: Program, kernels: readonly KernelResult[], onPilot: () => void): Pilots {
-  const larger = smallestShare(settings.machine, settings.batch, sample.share.cores * PILOT_GROWTH);
-  const count = pilotCount(program);
+/** Simulates the pilots on the sample and on the larger share. */
+function runPilots(settings: PointSettings, sample: Sample, program: Program, kernels: readonly KernelResult[], onPilot: () => void): Calibration {
+  const larger = pilotSample(settings);
   const largerProgram = lowerSample(settings, larger);
-  const random = seedrandom(`${settings.seed}/pilots`);
-  // Systematic sampling over the running sum of time, from a random start: long operations are drawn in proportion.
-  const total = kernels.reduce((sum, kernel) => sum + kernel.timePs, 0);
-  let threshold = (random() * total) / count;
-  let sum = 0;
-  const differences: number[] = [];
-  kernels.forEach((kernel, index) => {
-    sum += kernel.timePs;
-    if (sum < threshold) return;
-    threshold += total / count;
-    if (differences.length >= count) return;
-    const first = Math.max(0, index - 1);
-    const last = (run: RunResult): number => (run.kernels.at(-1) as KernelResult).timePs;
-    const small = last(runProgram(settings.machine, sample.share, excerpt(program, first, index)));
-    const large = last(runProgram(settings.machine, larger.share, excerpt(largerProgram, first, index)));
-    differences.push(small / large - 1);
+  const lastOf = (share: Sample, of: Program, choice: PilotChoice): KernelResult =>
+    runProgram(settings.machine, share.share, excerpt(of, choice)).kernels.at(-1) as KernelResult;
+  const pairs = choosePilots(kernels, PILOTS, settings.seed).map((choice) => {
+    const pair = { sample: lastOf(sample, program, choice), larger: lastOf(larger, largerProgram, choice) };
     onPilot();
+    return pair;
   });
-  const mean = differences.reduce((a, b) => a + b, 0) / differences.length;
-  const variance = differences.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, differences.length - 1);
-  return {
-    error: Math.abs(mean) + 2 * Math.sqrt(variance / differences.length),
-    count: differences.length,
-    cores: larger.share.cores,
-  };
-}
-
-function pilotCount(program: Program): number {
-  return Math.max(3, Math.round(program.kernels.length * PILOT_FRACTION));
+  return calibrate(pairs, kernels);
 }
 
 /** The sample that a point is simulated on. */
 export function sampleOf(settings: PointSettings): Sample {
   return settings.exact ? wholeSample(settings.machine, settings.batch) : smallestShare(settings.machine, settings.batch, MINIMUM_CORES);
+}
+
+/** Core-seconds of the whole chip by category; what the calibration adds is booked in proportion to the waits for memory that it corrects. */
+function lossSeconds(kernel: KernelResult, calibration: Calibration, totalCores: number): number[] {
+  const total = kernel.lossPs.reduce((sum, ps) => sum + ps, 0);
+  const corrected = correctedPs(kernel, calibration);
+  const added = corrected - kernel.timePs;
+  const waits = total * memoryShare(kernel);
+  return kernel.lossPs.map((ps, category) => {
+    const isWait = category === Category.DramLatency || category === Category.DramBandwidth || category === Category.Barrier;
+    const share = total === 0 ? 0 : (kernel.timePs * ps) / total + (isWait && waits > 0 ? (added * ps) / waits : 0);
+    return share * totalCores * 1e-12;
+  });
 }
 
 /** Simulates a point. @throws ScheduleError, RangeError, SimulatorBug */
@@ -160,25 +143,25 @@ export function simulatePoint(settings: PointSettings, onProgress: Progress = ()
   const sample = sampleOf(settings);
   const program = lowerSample(settings, sample);
   const isSampled = sample.scale !== 1;
-  const steps = program.kernels.length + (isSampled ? pilotCount(program) : 0);
+  const steps = program.kernels.length + (isSampled ? PILOTS : 0);
   let done = 0;
   const advance = (): void => onProgress(++done, steps);
   const run = runProgram(machine, sample.share, program, { onKernel: advance });
-  const pilots = isSampled ? measureError(settings, sample, program, run.kernels, advance) : { error: 0, count: 0, cores: 0 };
+  const calibration = isSampled ? runPilots(settings, sample, program, run.kernels, advance) : NO_CALIBRATION;
   const { scale } = sample;
   const operations = run.kernels.map((kernel): OperationResult => ({
     name: kernel.name,
     type: kernel.type,
     phase: kernel.phase,
     shape: kernel.shape,
-    seconds: kernel.timePs * 1e-12,
+    seconds: correctedPs(kernel, calibration) * 1e-12,
     flops: Math.round(kernel.flops * scale),
     dramReadBytes: Math.round(kernel.dramReadLines * LINE_BYTES * scale),
     dramWriteBytes: Math.round(kernel.dramWrittenLines * LINE_BYTES * scale),
-    lossSeconds: kernel.lossPs.slice(0, CATEGORY_COUNT).map((ps) => ps * 1e-12 * scale),
+    lossSeconds: lossSeconds(kernel, calibration, sample.share.totalCores),
   }));
   const sumOf = (value: (operation: OperationResult) => number): number => operations.reduce((sum, operation) => sum + value(operation), 0);
-  const seconds = run.timePs * 1e-12;
+  const seconds = run.kernels.reduce((sum, kernel) => sum + correctedPs(kernel, calibration), 0) * 1e-12;
   const forwardSeconds = sumOf((operation) => (operation.phase === 'forward' ? operation.seconds : 0));
   const dramReadBytes = sumOf((operation) => operation.dramReadBytes);
   const dramWriteBytes = sumOf((operation) => operation.dramWriteBytes);
@@ -197,14 +180,15 @@ export function simulatePoint(settings: PointSettings, onProgress: Progress = ()
     flops,
     bandwidthShare: (dramReadBytes + dramWriteBytes) / seconds / peakBandwidth(machine),
     flopsShare: flops / seconds / peakFlops(machine),
-    error: pilots.error,
+    error: calibration.error,
     sampling: {
       cores: sample.share.cores,
       totalCores: sample.share.totalCores,
       images: sample.images,
       channels: sample.share.channels,
-      pilots: pilots.count,
-      pilotCores: pilots.cores,
+      pilots: calibration.pilots,
+      pilotCores: isSampled ? pilotSample(settings).share.cores : 0,
+      coefficient: calibration.coefficient,
     },
     operations,
   };

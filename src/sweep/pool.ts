@@ -26,8 +26,7 @@ export class PointPool {
    * @throws Error where the package is not built
    */
   constructor(workers: number) {
-    if (!existsSync(WORKER))
-      throw new Error('the compiled worker is missing; build first (npm run build)');
+    if (!existsSync(WORKER)) throw new Error('the compiled worker is missing; build first (npm run build)');
     this.#pool = new Piscina({
       filename: WORKER.href,
       minThreads: 1,
@@ -35,7 +34,9 @@ export class PointPool {
       // Flags of the parent (a test runner's loader, say) are not for the workers.
       execArgv: [],
     });
-    this.#pool.on('message', ({ id, done, steps }: ProgressMessage) => this.#listeners.get(id)?.(done, steps));
+    this.#pool.on('message', ({ id, done, steps }: ProgressMessage) =>
+      this.#listeners.get(id)?.(done, steps),
+    );
   }
 
   /**

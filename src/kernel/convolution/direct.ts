@@ -32,7 +32,7 @@ import { runAtCost, runAtStepCost, tiledPhase } from './tiled-phase.js';
 const SMALL_SPATIAL = 14;
 /** Output lines of a block that one row group has at least, so that runs stay long on small planes. */
 const GROUP_LINES = 32;
-/** Line accesses of a tile, roughly. */
+/** Line accesses of a tile, roughly: several sweeps of a small plane, or part of a sweep of a large one. */
 const TILE_LINES = 32768;
 
 /** What a direct convolution is told of its operation. */
@@ -68,6 +68,8 @@ interface Part {
   readonly chunk: number;
   readonly from: number;
   readonly to: number;
+  /** The rows before belong to the same sweep, in the tile before. */
+  readonly isContinued: boolean;
 }
 
 interface Segment extends Part {
@@ -159,7 +161,14 @@ class DirectKernel {
       const to = Math.min(rows.outSize, from + end - at);
       const chunk = line % this.#chunks;
       const rest = (line - chunk) / this.#chunks;
-      segments.push({ image: Math.floor(rest / groups), group: rest % groups, chunk, from, to });
+      segments.push({
+        image: Math.floor(rest / groups),
+        group: rest % groups,
+        chunk,
+        from,
+        to,
+        isContinued: false,
+      });
       at += to - from;
     }
     const isSmall = output.width <= SMALL_SPATIAL && output.height <= SMALL_SPATIAL;
@@ -174,21 +183,16 @@ class DirectKernel {
     const { inBlocks, input, output, block } = this.#job;
     const tiles: DirectTile[] = [];
     for (const { image, group, chunk, from, to } of segments) {
-      const sweepLines = (to - from) * (input.width + 2 * output.width * block.vectors);
-      const blocksPerTile = Math.max(1, Math.floor(TILE_LINES / sweepLines));
+      const rowLines = input.width + 2 * output.width * block.vectors;
+      const rowsPerTile = Math.max(1, Math.floor(TILE_LINES / rowLines));
+      const blocksPerTile = Math.max(1, Math.floor(rowsPerTile / (to - from)));
       for (let inFrom = 0; inFrom < inBlocks; inFrom += blocksPerTile) {
         const inTo = Math.min(inBlocks, inFrom + blocksPerTile);
-        const work = (to - from) * (inTo - inFrom);
-        tiles.push({
-          work,
-          image,
-          group,
-          parts: [{ chunk, from, to }],
-          inFrom,
-          inTo,
-          fresh: [],
-          own: NOTHING,
-        });
+        for (let row = from; row < to; row += rowsPerTile) {
+          const part = { chunk, from: row, to: Math.min(to, row + rowsPerTile), isContinued: row > from };
+          const work = (part.to - part.from) * (inTo - inFrom);
+          tiles.push({ work, image, group, parts: [part], inFrom, inTo, fresh: [], own: NOTHING });
+        }
       }
     }
     return tiles;
@@ -224,6 +228,7 @@ class DirectKernel {
             chunk,
             from: Math.max(partFrom, row),
             to: Math.min(partTo, bandTo),
+            isContinued: false,
           }))
           .filter((part) => part.to > part.from);
         const isEnd = bandTo === rows.outSize && ownTo === rows.inSize;
@@ -294,7 +299,7 @@ class DirectKernel {
     const finishes = inBlock === inBlocks - 1;
     const beside = finishes && epilogue !== null ? epilogue.beside : null;
     const groupRows = Math.ceil(GROUP_LINES / output.width);
-    let reached = low[part.from] as number;
+    let reached = (part.isContinued ? high[part.from - 1] : low[part.from]) as number;
     for (let row = part.from; row < part.to; row += groupRows) {
       const end = Math.min(part.to, row + groupRows);
       const to = high[end - 1] as number;
@@ -310,7 +315,7 @@ class DirectKernel {
         this.#visitInput(ring, tile.image, source, inBlock, a, b, count);
       });
       const weights =
-        row === part.from
+        row === part.from && !part.isContinued
           ? Array.from({ length: block.vectors }, (_, k) =>
               this.#job.weightLines(tile.group, firstBlock + k, inBlock),
             )

@@ -112,6 +112,7 @@ export class PointwiseWeightGradient {
       const to = Math.min(plane, from + count * this.#unit);
       const isFirst = unit === place.units[0];
       const [outFrom, outTo] = place.outBlocks;
+      const [inFrom, inTo] = place.inBlocks;
       for (let group = place.groups[0]; group < place.groups[1]; group++) {
         tiles.push({
           work: to - from,
@@ -122,6 +123,8 @@ export class PointwiseWeightGradient {
           to,
           outFrom,
           outTo,
+          inFrom,
+          inTo,
           isFirst,
           opensBand: true,
         });
@@ -138,7 +141,7 @@ export class PointwiseWeightGradient {
     const strip = this.#strips[thread] ?? 0;
     const gradientSlot = strip + (this.#usesInStrip ? this.#inBlocks * pixels : 0);
     this.#emitStrips(tile, strip, gradientSlot, out);
-    const [inFrom, inTo] = tile.place.inBlocks;
+    const { inFrom, inTo } = tile;
     for (let group = inFrom; group < inTo; group += this.#groupBlocks) {
       const groupTo = Math.min(inTo, group + this.#groupBlocks);
       for (let first = tile.outFrom; first < tile.outTo; first += this.#block.vectors) {

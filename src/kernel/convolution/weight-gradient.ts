@@ -46,6 +46,8 @@ const MAX_STRETCH = 28;
 const SPARE_REGISTERS = 4;
 /** Gradient lines of a row group at least. */
 const GROUP_LINES = 32;
+/** Line accesses of a tile, roughly. */
+const TILE_LINES = 65536;
 
 /** What both backward-weights kernels are told. */
 export interface WeightGradientJob {
@@ -68,9 +70,11 @@ export interface WeightTile {
   /** Rows (pixels, for 1x1) of the gradient. */
   readonly from: number;
   readonly to: number;
-  /** Output blocks [outFrom, outTo) of the group. */
+  /** Output blocks [outFrom, outTo) and input blocks [inFrom, inTo) of the group. */
   readonly outFrom: number;
   readonly outTo: number;
+  readonly inFrom: number;
+  readonly inTo: number;
   /** Nothing has been added to the thread's part of its copy yet. */
   readonly isFirst: boolean;
   /** The first tile on its band: transforms the operands. */
@@ -172,29 +176,37 @@ export class DirectWeightGradient {
   }
 
   tilesOf(place: GridPlace): WeightTile[] {
-    const { gradient } = this.#job;
+    const { gradient, input } = this.#job;
     const tiles: WeightTile[] = [];
-    const blocks = place.inBlocks[1] - place.inBlocks[0];
+    const [first, last] = place.inBlocks;
+    const bandLines = this.#bandRows * gradient.width + this.#windowRows(this.#bandRows) * input.width;
+    const blocksPerTile = Math.max(1, Math.floor(TILE_LINES / bandLines));
     for (let image = place.units[0]; image < place.units[1]; image++) {
       for (let group = place.groups[0]; group < place.groups[1]; group++) {
         for (let from = 0; from < gradient.height; from += this.#bandRows) {
           const to = Math.min(gradient.height, from + this.#bandRows);
           const isFirst = image === place.units[0] && from === 0;
           for (let out = place.outBlocks[0]; out < place.outBlocks[1]; out++) {
-            const opensBand = out === place.outBlocks[0];
-            const work = (to - from) * blocks;
-            tiles.push({
-              work,
-              place,
-              image,
-              group,
-              from,
-              to,
-              outFrom: out,
-              outTo: out + 1,
-              isFirst,
-              opensBand,
-            });
+            for (let inFrom = first; inFrom < last; inFrom += blocksPerTile) {
+              const inTo = Math.min(last, inFrom + blocksPerTile);
+              const opensBand = out === place.outBlocks[0] && inFrom === first;
+              const work = (to - from) * (inTo - inFrom);
+              const outTo = out + 1;
+              tiles.push({
+                work,
+                place,
+                image,
+                group,
+                from,
+                to,
+                outFrom: out,
+                outTo,
+                inFrom,
+                inTo,
+                isFirst,
+                opensBand,
+              });
+            }
           }
         }
       }
@@ -212,7 +224,7 @@ export class DirectWeightGradient {
     };
     if (tile.opensBand) this.#emitTransforms(tile, inRing, outRing, out);
     const { target } = context;
-    const [inFrom, inTo] = tile.place.inBlocks;
+    const { inFrom, inTo } = tile;
     const outBlock = tile.group * geometry.outBlocks + tile.outFrom;
     const gradientLines = (tile.to - tile.from) * gradient.width;
     const inputLines = this.#windowRows(tile.to - tile.from) * input.width;

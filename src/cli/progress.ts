@@ -1,0 +1,76 @@
+/** Progress on standard error: a bar with the time left on a terminal, a line at each tenth elsewhere. */
+import cliProgress from 'cli-progress';
+import type { ListProgress } from '../sweep/pool.js';
+import type { CliContext } from './command.js';
+
+/** Shows how far a list of points is. */
+export interface ProgressDisplay {
+  update(progress: ListProgress): void;
+  /** Leaves the terminal as it was. */
+  stop(): void;
+}
+
+const SILENT: ProgressDisplay = { update: () => {}, stop: () => {} };
+
+/** Chooses the display for where standard error goes. */
+export function createProgress(context: CliContext, quiet: boolean): ProgressDisplay {
+  if (quiet) return SILENT;
+  return process.stderr.isTTY ? createBar() : createLines(context);
+}
+
+function createBar(): ProgressDisplay {
+  const bar = new cliProgress.SingleBar({
+    format: '  {bar} {percentage} % | {left} | {finished} of {points} points done',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 40,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+    // Ctrl-C is handled where the pool is.
+    gracefulExit: false,
+  });
+  const started = performance.now();
+  let isStarted = false;
+  return {
+    update({ share, pointsDone, points }) {
+      const payload = { left: timeLeft(started, share), finished: pointsDone, points };
+      if (isStarted) bar.update(Math.floor(share * 1000), payload);
+      else bar.start(1000, 0, payload);
+      isStarted = true;
+    },
+    stop() {
+      if (isStarted) bar.stop();
+    },
+  };
+}
+
+function createLines(context: CliContext): ProgressDisplay {
+  const started = performance.now();
+  let tenths = 0;
+  return {
+    update({ share }) {
+      const now = Math.floor(share * 10 + 1e-9);
+      if (now <= tenths) return;
+      tenths = now;
+      context.err(`normcore: ${now * 10} % done${now < 10 ? `, ${timeLeft(started, share)}` : ''}\n`);
+    },
+    stop: () => {},
+  };
+}
+
+/** "about 1 min 20 s left", if the rest goes as fast as what is done. */
+function timeLeft(startedMs: number, share: number): string {
+  // The first few operations say little about the rest.
+  if (share < 0.01) return 'estimating the time left';
+  return `about ${formatDuration((((performance.now() - startedMs) / share) * (1 - share)) / 1000)} left`;
+}
+
+/** "45 s", "2 min 5 s", "1 h 10 min". */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(whole / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
