@@ -6,7 +6,7 @@
  * data-parallel program feels (see docs/sampling.md). The share `cores = totalCores` is the whole machine.
  */
 import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
-import { createTagArray } from './cache/tag-array.js';
+import { createTagArray, type TagArray } from './cache/tag-array.js';
 import { createSharedLevel, hashLine, type SharedLevel, type SharedLevelCounters } from './coherence/shared-level.js';
 import { Clock, type ClockRegisters, createClock } from './clock.js';
 import { createEngine, type Engine } from './core/engine.js';
@@ -50,9 +50,15 @@ export interface Chip {
   readonly engine: Engine;
   readonly memory: MainMemory;
   readonly shared: SharedLevel;
+  /** Tags of the private caches, by core and by cluster; for checks. */
+  readonly l1: TagArray;
+  readonly l2: TagArray | null;
   readonly order: EventOrder;
   readonly clock: ClockRegisters;
   readonly cores: number;
+  readonly coresPerCluster: number;
+  /** Simulated sockets. */
+  readonly sockets: number;
   readonly channels: number;
   readonly streams: readonly OpStream[];
   /**
@@ -253,9 +259,13 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     engine,
     memory,
     shared,
+    l1,
+    l2,
     order,
     clock,
     cores,
+    coresPerCluster,
+    sockets,
     channels: share.channels,
     streams,
     shareParameters: (whole) => {

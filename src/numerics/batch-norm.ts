@@ -42,7 +42,11 @@ export function normaliserOf(execution: Execution, layer: string): Normaliser {
   const scale = inverseDeviations(execution, batchNorm);
   const gamma = execution.read(batchNorm.gamma);
   for (let channel = 0; channel < scale.length; channel++) scale[channel] *= gamma[channel];
-  return { mean: execution.read(batchNorm.mean).slice(), scale, beta: execution.read(batchNorm.beta).slice() };
+  return {
+    mean: execution.read(batchNorm.mean).slice(),
+    scale,
+    beta: execution.read(batchNorm.beta).slice(),
+  };
 }
 
 /** Coefficients of a BN layer's input gradient, for which dgamma and dbeta must be complete. */
@@ -166,7 +170,13 @@ export function singlePassStatistics(execution: Execution, layer: string, input:
   collector.finish();
 }
 
-function storeStatistics(execution: Execution, layer: string, offset: number, mean: Real, variance: Real): void {
+function storeStatistics(
+  execution: Execution,
+  layer: string,
+  offset: number,
+  mean: Real,
+  variance: Real,
+): void {
   const batchNorm = execution.batchNorm(layer);
   if (execution.settings.disturbance !== null) disturb(execution.settings.disturbance, layer, mean, variance);
   execution.write(batchNorm.mean).set(mean, offset);
@@ -219,7 +229,9 @@ export class ParameterGradientCollector {
     this.#mean = execution.read(batchNorm.mean);
     const { threads } = execution.settings;
     this.#beta = Array.from({ length: threads }, () => allocateReal(execution.precision, batchNorm.channels));
-    this.#gamma = Array.from({ length: threads }, () => allocateReal(execution.precision, batchNorm.channels));
+    this.#gamma = Array.from({ length: threads }, () =>
+      allocateReal(execution.precision, batchNorm.channels),
+    );
     this.#tile = allocateReal(execution.precision, 3);
   }
 

@@ -1,7 +1,13 @@
 /** Whether a schedule computes what the baseline computes: every tensor that both write, in float32 (as it runs) and float64 (as mathematics). */
 import type { BatchNorm, Operation, Tensor, TrainingStep } from '../training/step.js';
 import type { OperatorRegistry } from './execution.js';
-import { type CompareOptions, executeFromStart, executeReference, norm, type Reference } from './reference.js';
+import {
+  type CompareOptions,
+  executeFromStart,
+  executeReference,
+  norm,
+  type Reference,
+} from './reference.js';
 import type { Precision, Real } from './tensor-store.js';
 
 /** What a tensor is to a reader of the report. */
@@ -62,7 +68,9 @@ function classifier(step: TrainingStep): (tensor: Tensor) => TensorClass | null 
   const classes = new Map<string, TensorClass>();
   const add = (batchNorm: BatchNorm) => {
     classes.set(batchNorm.mean, 'statistics').set(batchNorm.variance, 'statistics');
-    classes.set(batchNorm.runningMean, 'running statistics').set(batchNorm.runningVariance, 'running statistics');
+    classes
+      .set(batchNorm.runningMean, 'running statistics')
+      .set(batchNorm.runningVariance, 'running statistics');
     classes.set(batchNorm.gammaGradient, 'gamma gradient').set(batchNorm.betaGradient, 'beta gradient');
   };
   for (const batchNorm of step.batchNorms.values()) add(batchNorm);

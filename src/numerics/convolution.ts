@@ -30,6 +30,7 @@ export interface PackedImage {
   readonly occupied: Uint8Array;
 }
 
+/** An all-zero packed image; its padding stays zero, since packing writes pixels only. */
 export function createPackedImage(shape: PackedShape): PackedImage {
   return {
     shape,

@@ -9,7 +9,13 @@ import {
   bnNormalise,
   bnStatistics,
 } from './operators/batch-normalisation.js';
-import { concatBackward, concatForward, splitBackward, sumBackward, sumForward } from './operators/concat-split.js';
+import {
+  concatBackward,
+  concatForward,
+  splitBackward,
+  sumBackward,
+  sumForward,
+} from './operators/concat-split.js';
 import { convolutionBackwardData } from './operators/convolution-backward-data.js';
 import { convolutionBackwardWeights } from './operators/convolution-backward-weights.js';
 import { convolutionForward } from './operators/convolution-forward.js';

@@ -66,12 +66,17 @@ export interface ImageLoader {
 }
 
 /** Loader of an activation with an optional normalise and clip. */
-export function activationLoader(execution: Execution, tensor: string, transform: LoadTransform | null): ImageLoader {
+export function activationLoader(
+  execution: Execution,
+  tensor: string,
+  transform: LoadTransform | null,
+): ImageLoader {
   const extent = execution.extent(tensor);
   const input = execution.read(tensor);
   const plane = extent.height * extent.width;
   const size = extent.channels * plane;
-  if (transform === null) return { extent, load: (image) => input.subarray(image * size, (image + 1) * size) };
+  if (transform === null)
+    return { extent, load: (image) => input.subarray(image * size, (image + 1) * size) };
   const buffer = allocateReal(execution.precision, size);
   const normaliser = transform.batchNorm === null ? null : normaliserOf(execution, transform.batchNorm);
   const stored = transform.storeTo === null ? null : execution.write(transform.storeTo);

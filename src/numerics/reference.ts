@@ -73,7 +73,7 @@ export interface Reference {
   readonly runs: Readonly<Record<Precision, ReferenceRun>>;
 }
 
-/** Names of the vectors that the weight update writes beside the tensors of the passes. */
+/** Roles of the tensors that are compared: all but masks (the same by their seed) and labels. */
 const RECORDED_ROLES: ReadonlySet<TensorRole> = new Set<TensorRole>([
   'feature',
   'feature-gradient',
@@ -97,7 +97,8 @@ export function executeFromStart(
     execution,
     (operation, written) => {
       for (const name of written) {
-        if (RECORDED_ROLES.has(execution.store.tensor(name).role)) visit(name, execution.read(name), operation);
+        if (RECORDED_ROLES.has(execution.store.tensor(name).role))
+          visit(name, execution.read(name), operation);
       }
     },
     operators,

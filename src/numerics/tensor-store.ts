@@ -56,7 +56,8 @@ export class TensorStore {
       lengths.set(tensor.storage, Math.max(lengths.get(tensor.storage) ?? 0, elementsOf(tensor.shape)));
     }
     const storages = new Map<string, Real>();
-    for (const [storage, length] of lengths) storages.set(storage, allocateReal(precision, length).fill(Number.NaN));
+    for (const [storage, length] of lengths)
+      storages.set(storage, allocateReal(precision, length).fill(Number.NaN));
     for (const [name, tensor] of step.tensors) {
       this.#views.set(name, (storages.get(tensor.storage) as Real).subarray(0, elementsOf(tensor.shape)));
     }

@@ -1,6 +1,7 @@
 /** Verifies schedules of a network against its baseline, and sums the result up for people: what `normcore verify` prints. */
-import type { NetworkOptions } from '../network/parse.js';
+
 import type { Network } from '../network/layers.js';
+import type { NetworkOptions } from '../network/parse.js';
 import { applySchedule } from '../schedule/apply.js';
 import type { ScheduleOptions, SchedulePass } from '../schedule/pass.js';
 import { NAMED_SCHEDULES } from '../schedule/registry.js';
@@ -24,9 +25,9 @@ import type { Precision } from './tensor-store.js';
 export const VERIFY_DEFAULTS = { batch: 4, imageSize: 64, channelDivisor: 4 } as const;
 
 /** Named schedules that differ from the baseline. */
-export const VERIFIED_SCHEDULES: readonly string[] = NAMED_SCHEDULES.filter(({ passes }) => passes.length > 0).map(
-  ({ name }) => name,
-);
+export const VERIFIED_SCHEDULES: readonly string[] = NAMED_SCHEDULES.filter(
+  ({ passes }) => passes.length > 0,
+).map(({ name }) => name);
 
 /**
  * Options with which to read a network's file so that it is small enough to execute.
@@ -92,9 +93,14 @@ export interface VerifyReport {
  * @throws ScheduleError where a pass is illegal on this network, UnknownScheduleError for an unknown name
  */
 export function verifyNetwork(network: Network, options: VerifyOptions = {}): VerifyReport {
-  const baseline = buildTrainingStep(network, { ...options.training, batch: options.batch ?? VERIFY_DEFAULTS.batch });
+  const baseline = buildTrainingStep(network, {
+    ...options.training,
+    batch: options.batch ?? VERIFY_DEFAULTS.batch,
+  });
   const schedules = options.schedules ?? VERIFIED_SCHEDULES;
-  const steps = schedules.map((name) => applySchedule(baseline, name, options.scheduleOptions, options.userPasses));
+  const steps = schedules.map((name) =>
+    applySchedule(baseline, name, options.scheduleOptions, options.userPasses),
+  );
   const reference = executeReference(baseline, options);
   options.progress?.('baseline', 1 / (steps.length + 1));
   const comparisons = steps.map((step, index) => {
@@ -138,7 +144,10 @@ function summarisePrecision(members: readonly TensorComparison[], precision: Pre
   const [closest] = worstFirst(ofPrecision);
   const share = closest === undefined ? 0 : shareOfTolerance(closest);
   return {
-    worstRelativeError: ofPrecision.reduce((worst, { relativeError }) => largerOrNaN(worst, relativeError), 0),
+    worstRelativeError: ofPrecision.reduce(
+      (worst, { relativeError }) => largerOrNaN(worst, relativeError),
+      0,
+    ),
     closestTensor: share === 0 ? '' : (closest?.tensor ?? ''),
     shareOfTolerance: share,
   };

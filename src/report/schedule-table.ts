@@ -1,12 +1,12 @@
 /** The table of a case (a network on a machine at a batch): a row per schedule. */
 import type { PointResult } from '../simulate/point.js';
 import { type PointRow, withGains } from './gain.js';
-import { formatColumn, formatFixed, renderTextTable, type TextColumn } from './text-table.js';
+import { decimalsFor, formatColumn, renderTextTable, type TextColumn } from './text-table.js';
 
 interface Column extends TextColumn {
   /** Numbers of a row; null prints a dash. Absent for the first column. */
   readonly value?: (row: PointRow) => number | null;
-  /** Decimals; absent: as the largest number of the column asks for. */
+  /** Decimals; absent: as the largest number of the group asks for. */
   readonly decimals?: number;
 }
 
@@ -36,11 +36,11 @@ const COLUMNS: readonly Column[] = [
 /** Draws the table of points that differ by their schedule only. */
 export function renderScheduleTable(points: readonly PointResult[]): string {
   const rows = withGains(points);
-  const cells = COLUMNS.map(({ value, decimals }) => {
+  const values = COLUMNS.map(({ value }) => (value === undefined ? [] : rows.map(value)));
+  const cells = COLUMNS.map(({ value, group, decimals }, at) => {
     if (value === undefined) return rows.map(({ point }) => point.schedule);
-    const values = rows.map(value);
-    if (decimals === undefined) return formatColumn(values);
-    return values.map((item) => (item === null ? '-' : formatFixed(item, decimals)));
+    const beside = values.filter((_, other) => COLUMNS[other]?.group === group).flat();
+    return formatColumn(values[at] as (number | null)[], decimals ?? decimalsFor(beside));
   });
   return renderTextTable(
     COLUMNS,
@@ -57,7 +57,7 @@ export function describeSampling(points: readonly PointResult[]): string {
     return `All ${cores} cores and ${batch} images were simulated.`;
   return (
     `${cores} of ${totalCores} cores were simulated, with ${images} of ${batch} images and ${channels} memory ${channels === 1 ? 'channel' : 'channels'}, and stand for the whole.\n` +
-    `The sampling error was measured on ${least} operations or more per schedule, which ran on ${pilotCores} cores too.`
+    `The sampling error was measured on at least ${least} operations per schedule, which ran on ${pilotCores} cores too.`
   );
 }
 

@@ -78,13 +78,19 @@ function spanWidth(widths: readonly number[], from: number, to: number): number 
 }
 
 /**
- * Writes a column's numbers with the same number of decimals: one, or as many as give the largest of them four digits.
- * Null becomes a dash.
+ * Decimals that numbers to be compared are written with: one, or as many as give the largest of them four digits.
  */
-export function formatColumn(values: readonly (number | null)[]): string[] {
-  const largest = Math.max(...values.map((value) => Math.abs(value ?? 0)));
-  const digitsBefore = largest > 0 && Number.isFinite(largest) ? Math.ceil(Math.log10(largest)) : 4;
-  const decimals = Math.min(9, Math.max(1, 4 - digitsBefore));
+export function decimalsFor(values: readonly (number | null)[]): number {
+  const largest = Math.max(0, ...values.map((value) => Math.abs(value ?? 0)));
+  if (largest === 0 || !Number.isFinite(largest)) return 1;
+  return Math.min(9, Math.max(1, 4 - Math.ceil(Math.log10(largest))));
+}
+
+/** Writes a column's numbers with the same number of decimals (see `decimalsFor`). Null becomes a dash. */
+export function formatColumn(
+  values: readonly (number | null)[],
+  decimals: number = decimalsFor(values),
+): string[] {
   return values.map((value) => (value === null ? '-' : formatFixed(value, decimals)));
 }
 

@@ -12,7 +12,7 @@ export type PackedError =
 
 /** What the engine itself says of a stack or an array that is too large: RangeErrors that are no refusal of ours. */
 const ENGINE_RANGE_ERROR =
-  /^Maximum call stack|^Invalid (typed )?array (buffer )?length|^Array buffer allocation|^Invalid string length|out of bounds|out of range$|^Invalid count value/i;
+  /^Maximum call stack|^Invalid (typed )?array (buffer )?length|^Array buffer allocation|^Invalid string length|out of bounds|outside the bounds|^Invalid count value/i;
 
 /** Whether an error says that the input cannot be simulated, as the simulator's interfaces document it; everything else is a defect. */
 export function isRefusal(error: unknown): error is Error {

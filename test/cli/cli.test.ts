@@ -68,7 +68,6 @@ describe('mistakes on the command line end with status 2 and one clear message',
     [['machine', 'show', 'teachin'], 'Did you mean "teaching"?'],
     [['schema', 'mashine'], 'Did you mean "machine"? Allowed: machine, dram-part'],
     [['--hlp'], 'Did you mean "--help"?'],
-    [[], 'a command is expected'],
   ])('%j', async (argv, message) => {
     const { status, out, err } = await run(argv);
     expect(status).toBe(2);
@@ -164,6 +163,14 @@ describe('commands of any registry', () => {
     });
     expect((await run([], registry)).status).toBe(0);
     expect(batch).toBe(7);
+  });
+
+  it('ask for one where there is no default', async () => {
+    const { work, ...others } = registryOf(() => {});
+    const { isDefault: _isDefault, ...named } = work as NonNullable<typeof work>;
+    const { status, err } = await run([], { ...others, work: named });
+    expect(status).toBe(2);
+    expect(err).toContain('a command is expected. Commands: broken, work');
   });
 
   it('refuse what is no number where one is expected', async () => {

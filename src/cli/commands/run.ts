@@ -22,6 +22,9 @@ import { simulatePoints } from '../simulate.js';
 import { addSoftwareOptions, pickOptions } from '../software-options.js';
 import { packageVersion } from '../version.js';
 
+/** Heading of the options that a point is made of. */
+const WHAT = 'What to simulate:';
+
 /** More threads than any host has. */
 export const LARGEST_WORKERS = 1024;
 
@@ -47,22 +50,31 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
     addSoftwareOptions(
       parser
         .option('network', {
+          group: WHAT,
           describe: 'names or paths of YAML files, separated by commas',
           type: 'string',
           demandOption: true,
         })
         .option('machine', {
+          group: WHAT,
           describe: 'names or paths of YAML files, separated by commas',
           type: 'string',
           demandOption: true,
         })
         .option('schedule', {
+          group: WHAT,
           describe: 'schedules separated by commas; passes of one are joined by +',
           type: 'string',
           default: 'baseline,bnff',
         })
-        .option('batch', { describe: 'images of the mini-batch', type: 'number', default: DEFAULT_BATCH })
+        .option('batch', {
+          group: WHAT,
+          describe: 'images of the mini-batch',
+          type: 'number',
+          default: DEFAULT_BATCH,
+        })
         .option('exact', {
+          group: WHAT,
           describe: 'simulate every core and every image instead of a share that stands for them',
           type: 'boolean',
           default: false,
@@ -74,6 +86,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
           defaultDescription: 'as many as the host runs at once',
         })
         .option('seed', {
+          group: WHAT,
           describe: 'draws the operations that the sampling error is measured on',
           type: 'string',
           default: DEFAULT_SEED,

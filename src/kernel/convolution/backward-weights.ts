@@ -17,7 +17,12 @@ import { PointwiseWeightGradient, pixelUnit } from './weight-gradient-pointwise.
 /** What a weight counts in the memory cost of the direct and of the 1x1 driver (`wei_coef`, `output_koeff`). */
 const WEIGHT_FACTOR = { direct: 8, pointwise: 12 };
 
-/** @throws RangeError where a tensor is missing or no feature map, a group's channels are no multiple of 16, or a fused load reads an nchw input */
+/**
+ * The grid of a slice of the chip is chosen for the slice's own threads and images: its costs per thread are those of the whole chip's grid cut in
+ * proportion, so it is the same grid with fewer parts of the mini-batch as long as it has room for the cuts of the blocks.
+ *
+ * @throws RangeError where a tensor is missing or no feature map, a group's channels are no multiple of 16, or a fused load reads an nchw input
+ */
 export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context: LoweringContext): Kernel {
   const { name, window } = operation;
   const { target } = context;
@@ -47,7 +52,14 @@ export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context
     weightFactor: pointwise ? WEIGHT_FACTOR.pointwise : WEIGHT_FACTOR.direct,
   };
   const grid = balanceGrid(shape, target.threads);
-  const copies = createGradientCopies(context, name, rangeOf(context, operation.output), bias, grid.batch);
+  const scale = target.totalBatch / images;
+  const whole = balanceGrid(
+    { ...shape, images: images * scale, units: shape.units * scale },
+    target.totalThreads,
+  );
+  const isReduced = target.totalThreads > target.threads ? whole.batch > 1 : grid.batch > 1;
+  const gradients = rangeOf(context, operation.output);
+  const copies = createGradientCopies(context, name, gradients, bias, grid.batch, isReduced);
   const job = {
     context,
     geometry,

@@ -17,10 +17,12 @@ import { addCosts, addMixes, NO_COST, NO_INSTRUCTIONS } from '../micro-kernel.js
 import type { OpStream } from '../op-stream.js';
 import { Access } from '../op-stream.js';
 import { shareStart } from '../partition.js';
+import type { Axis, AxisNeeds } from './axis.js';
+import { axisNeeds, visitFreshRows } from './axis.js';
 import type { Epilogue, StripSource } from './fused.js';
 import { vectorLines } from './fused.js';
-import type { Axis, AxisNeeds, FeatureMap } from './geometry.js';
-import { axisNeeds, BLOCK_CHANNELS, rowLine, visitFreshRows, visitRows } from './geometry.js';
+import type { FeatureMap } from './geometry.js';
+import { BLOCK_CHANNELS, rowLine, visitRows } from './geometry.js';
 import type { Partials } from './partials.js';
 import { createPartials } from './partials.js';
 import { rowCost } from './register-block.js';

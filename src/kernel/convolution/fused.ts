@@ -99,7 +99,7 @@ export function gradientMap(context: LoweringContext, source: GradientSource): F
   return featureMapOf(context, source.kind === 'stored' ? source.tensor : source.gradient);
 }
 
-/** A per-channel vector that a reduce phase writes: line `line` belongs to the sums of block `block`. */
+/** A per-channel vector that a reduce phase writes. */
 export interface ReducedVector {
   readonly range: LineRange;
   /** First channel of `range` that the sums go to. */

@@ -19,16 +19,22 @@ export interface GradientCopies {
   /** First line of copy `copy` of the gradient, and of the bias gradient's. */
   base(copy: number): number;
   biasBase(copy: number): number;
-  /** The reduction; null where there is one copy. */
+  /** The reduction; null where the whole chip makes one copy. */
   readonly reduce: KernelPhase | null;
 }
 
+/**
+ * @param name unique per operation
+ * @param copies copies that the simulated threads make
+ * @param isReduced whether the threads of the whole chip make more than one
+ */
 export function createGradientCopies(
   context: LoweringContext,
   name: string,
   gradient: LineRange,
   bias: LineRange | null,
   copies: number,
+  isReduced: boolean,
 ): GradientCopies {
   const { target } = context;
   const allocate = (range: LineRange, purpose: string): number[] =>
@@ -39,10 +45,7 @@ export function createGradientCopies(
   const biasBases = bias === null ? [] : allocate(bias, 'bias-copy');
   const width = vectorsPerLine(target);
   const add = costOf({ arithmetic: width, loads: width, stores: 0, microOps: width + 1 }, target);
-  const finish = costOf(
-    { arithmetic: width, loads: 2 * width, stores: width, microOps: 3 * width + 1 },
-    target,
-  );
+  const finish = costOf({ arithmetic: width, loads: width, stores: width, microOps: 2 * width + 1 }, target);
   interface ReduceTile {
     readonly work: number;
     readonly from: number;
@@ -77,24 +80,22 @@ export function createGradientCopies(
     emitTile({ from, to, updated, lines }, _thread, out) {
       const count = to - from;
       const [first, ...others] = lines as readonly [number, ...number[]];
-      const last = others.pop() as number;
       for (const base of others)
         runAtCost(out, count, scaleCost(add, count)).stream(Access.Load, base + from);
       if (updated > 0) {
         runAtCost(out, updated, scaleCost(finish, updated))
-          .stream(Access.Load, last + from)
           .stream(Access.Load, first + from)
           .stream(Access.Store, first + from);
       }
       if (count > updated) {
         const rest = count - updated;
-        runAtCost(out, rest, scaleCost(add, rest)).stream(Access.Load, last + from + updated);
+        runAtCost(out, rest, scaleCost(add, rest)).stream(Access.Load, first + from + updated);
       }
     },
   });
   return {
     base: (copy) => bases[copy] as number,
     biasBase: (copy) => biasBases[copy] ?? 0,
-    reduce: copies > 1 ? reduce : null,
+    reduce: isReduced ? reduce : null,
   };
 }

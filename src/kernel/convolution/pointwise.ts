@@ -38,7 +38,7 @@ import type { FeatureMap } from './geometry.js';
 import { BLOCK_CHANNELS, rowLine } from './geometry.js';
 import type { Partials } from './partials.js';
 import { createPartials } from './partials.js';
-import { largestDivisor } from './register-block.js';
+import { largestDivisor, leastPixels } from './register-block.js';
 import { allocateStrips, emitVectors, stripCapacity } from './strip.js';
 import { runAtCost, runAtStepCost, tiledPhase } from './tiled-phase.js';
 
@@ -50,6 +50,7 @@ const RUN_PIXELS = 32;
 /** Rows from which on outputs may be stored non-temporally (PAPER.md, "The baseline software"). */
 const NON_TEMPORAL_ROWS = 28;
 
+/** What a 1x1 convolution is told of its operation. */
 export interface PointwiseJob {
   readonly context: LoweringContext;
   readonly name: string;
@@ -131,7 +132,8 @@ class PointwiseKernel {
     if (job.strip !== null || gathers)
       most = Math.min(most, Math.floor(stripCapacity(context.target) / inBlocks));
     if (scatters) most = Math.min(most, Math.floor(stripCapacity(context.target) / outBlocks));
-    this.#callPixels = Math.max(block.pixels, most - (most % block.pixels));
+    const least = Math.ceil(leastPixels(context.target, block.pixels) / block.pixels) * block.pixels;
+    this.#callPixels = Math.max(least, most - (most % block.pixels));
     const call = Math.min(pixels, this.#callPixels);
     this.#inStrips = job.strip !== null || gathers ? allocateStrips(context, call * inBlocks) : [];
     this.#outStrips = scatters ? allocateStrips(context, call * outBlocks, 'scatter') : [];

@@ -21,7 +21,7 @@ import {
   vectorsPerLine,
 } from '../micro-kernel.js';
 import { LINE_BYTES } from '../op-stream.js';
-import type { Axis } from './geometry.js';
+import type { Axis } from './axis.js';
 
 /** Output pixels of a register block at most (MKL-DNN: `regs = 28`, four of 32 registers hold weights). */
 const MAX_PIXELS = 28;
@@ -109,6 +109,19 @@ function prefersEmbedded(shape: BlockedShape, target: Target): boolean {
 /** Pixels of the 1x1 kernel's register block (`max_regs` to `min_regs` in jit_avx512_common_1x1_conv_kernel.cpp). */
 const POINTWISE_PIXELS = { most: 9, least: 6 };
 
+/** Pixels of a cache block at least on machines without an L2, whose kernels block for registers and scratchpads: the side of a usual GPU matrix tile. */
+const MIN_TILE_PIXELS = 128;
+
+/** Pixels that a cache block of the 1x1 kernels has at least; `grain` is what its size is a multiple of. */
+export function leastPixels(target: Target, grain: number): number {
+  return target.l2Bytes > target.l1Bytes ? grain : Math.max(grain, MIN_TILE_PIXELS);
+}
+
+/** Accumulators, in lines, that keep all FMA units busy through their latency. */
+export function latencyHidingLines(target: Target): number {
+  return Math.ceil((target.fmaUnits * target.fmaLatencyCycles) / vectorsPerLine(target));
+}
+
 /**
  * Register block of the 1x1 kernel: 6 to 9 pixels, a divisor of the rows' (or, below 14 pixels, of the plane's) size where there is one, else
  * the one with the largest remainder; as many vectors of output channels as the registers then hold.
@@ -121,7 +134,10 @@ export function choosePointwiseBlock(
   outBlocks: number,
   target: Target,
 ): RegisterBlock {
-  const pixels = pointwisePixels(side, plane);
+  // Wider cores than the modelled software's need more pixels to hide the latency.
+  const needed = Math.ceil(latencyHidingLines(target) / MAX_VECTORS);
+  const most = Math.max(POINTWISE_PIXELS.most, needed + 2);
+  const pixels = pointwisePixels(side, plane, most, Math.max(POINTWISE_PIXELS.least, needed));
   const width = vectorsPerLine(target);
   const explicit = fitPointwise(pixels, outBlocks, width, target);
   if (!hasEmbeddedBroadcast(target)) return explicit;
@@ -149,12 +165,7 @@ function fitPointwise(pixels: number, outBlocks: number, width: number, target: 
   return { pixels: 1, vectors: 1, explicitBroadcast: true };
 }
 
-function pointwisePixels(
-  side: number,
-  plane: number,
-  most = POINTWISE_PIXELS.most,
-  least = POINTWISE_PIXELS.least,
-): number {
+function pointwisePixels(side: number, plane: number, most: number, least: number): number {
   // From 14 rows on a divisor of the row is looked for, below it one of the plane (`size_treshold`).
   const divided = side >= 14 ? side : plane;
   for (let pixels = most; pixels >= least; pixels--) if (divided % pixels === 0) return pixels;

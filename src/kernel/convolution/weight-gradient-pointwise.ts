@@ -30,6 +30,7 @@ import type { DensePlane } from './gather.js';
 import { emitGather, isStrided } from './gather.js';
 import type { FeatureMap } from './geometry.js';
 import { BLOCK_CHANNELS, rowLine, weightRange } from './geometry.js';
+import { latencyHidingLines, leastPixels } from './register-block.js';
 import { allocateStrips, emitVectors, stripCapacity } from './strip.js';
 import type { GridPlace } from './thread-grid.js';
 import { runAtCost, runAtStepCost } from './tiled-phase.js';
@@ -47,11 +48,15 @@ export function pixelUnit(width: number, height: number): number {
   return width;
 }
 
-/** Input channels x output vectors of the accumulators: half a block of channels with broadcasts in registers, or a whole one from memory. */
+/**
+ * Input channels x output vectors of the accumulators: half a block of channels (a whole one where that does not hide the FMA latency) with
+ * broadcasts in registers, or a whole one from memory.
+ */
 export function chooseGradientBlock(outBlocks: number, target: Target): RegisterBlock {
   const width = vectorsPerLine(target);
   let explicit: RegisterBlock = { pixels: 1, vectors: 1, explicitBroadcast: true };
-  for (const pixels of [8, 4, 2]) {
+  const fewest = latencyHidingLines(target) / Math.min(outBlocks, MAX_VECTORS);
+  for (const pixels of fewest > 8 ? [16, 8, 4, 2] : [8, 4, 2]) {
     const vectors = Math.floor((target.vectorRegisters - 1) / ((pixels + 1) * width));
     if (vectors < 1) continue;
     explicit = { pixels, vectors: Math.min(vectors, outBlocks, MAX_VECTORS), explicitBroadcast: true };
@@ -94,7 +99,10 @@ export class PointwiseWeightGradient {
     // One register tile's broadcasts of a stretch, `pixels` elements per pixel, fill the L1D (`L1_capacity / jcp.ur`).
     const near = Math.floor(context.target.l1Bytes / 4 / this.#block.pixels);
     const room = stripBlocks === 0 ? plane : Math.floor(stripCapacity(context.target) / stripBlocks);
-    const most = Math.max(this.#unit, Math.min(plane, near, room));
+    const most = Math.max(
+      this.#unit,
+      Math.min(plane, Math.max(leastPixels(context.target, this.#unit), Math.min(near, room))),
+    );
     this.#stretch = most - (most % this.#unit);
     this.#strips = stripBlocks === 0 ? [] : allocateStrips(context, this.#stretch * stripBlocks);
   }

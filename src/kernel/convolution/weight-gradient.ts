@@ -23,18 +23,13 @@ import {
 } from '../micro-kernel.js';
 import type { OpStream } from '../op-stream.js';
 import { Access, LINE_BYTES } from '../op-stream.js';
+import type { Axis, AxisNeeds } from './axis.js';
+import { axisNeeds, visitFreshRows } from './axis.js';
 import type { StripSource } from './fused.js';
-import type { Axis, AxisNeeds, ConvGeometry, FeatureMap } from './geometry.js';
-import {
-  axisNeeds,
-  BLOCK_CHANNELS,
-  forwardAxes,
-  rowLine,
-  visitFreshRows,
-  visitRows,
-  weightRange,
-} from './geometry.js';
+import type { ConvGeometry, FeatureMap } from './geometry.js';
+import { BLOCK_CHANNELS, forwardAxes, rowLine, visitRows, weightRange } from './geometry.js';
 import type { GradientCopies } from './gradient-copies.js';
+import { latencyHidingLines } from './register-block.js';
 import type { RowRing } from './strip.js';
 import { allocateStrips, emitTransform, emitVectors, stripCapacity, visitRing } from './strip.js';
 import type { GridPlace } from './thread-grid.js';
@@ -81,9 +76,10 @@ export interface WeightTile {
   readonly opensBand: boolean;
 }
 
-/** Input channels whose taps of a filter row fit the registers (`ic_block_step`: 8 up to 3 taps, 4 up to 6, 2 beyond; a divisor of the block). */
+/** Input channels whose taps of a filter row fit the registers (`ic_block_step`: 8 up to 3 taps, 4 up to 6, 2 beyond, more where the FMA latency asks for it; a divisor of the block). */
 export function channelStep(taps: number, channels: number, target: Target): number {
-  const limit = taps <= 3 ? 8 : taps < 7 ? 4 : 2;
+  let limit = taps <= 3 ? 8 : taps < 7 ? 4 : 2;
+  while (taps * limit < latencyHidingLines(target)) limit *= 2;
   const registers = (target.vectorRegisters - SPARE_REGISTERS) / (taps * vectorsPerLine(target));
   // An nchw input's few channels (three, say) are all taken where they fit.
   const most = channels < BLOCK_CHANNELS && registers >= channels ? channels : Math.min(limit, registers);
@@ -153,7 +149,9 @@ export class DirectWeightGradient {
     this.#restRows = inputStrip !== null && inputStrip.storeTo !== null ? input.height - last : 0;
     let bandRows = gradient.height;
     const linesOf = (band: number): number => this.#windowRows(band) * inRow + band * outRow;
-    while (bandRows > 1 && linesOf(bandRows) > stripCapacity(context.target)) bandRows--;
+    // A band adds no more lines of weights than it has of input and gradient.
+    const leastRows = Math.ceil((2 * geometry.weights.linesPerBlock) / (input.width + gradient.width));
+    while (bandRows > leastRows && linesOf(bandRows) > stripCapacity(context.target)) bandRows--;
     this.#bandRows = bandRows;
     this.#inRows = this.#windowRows(bandRows);
     this.#inStrips = inputStrip === null ? [] : allocateStrips(context, this.#inRows * inRow);

@@ -158,6 +158,13 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   /** The next load that waits for the same fill buffer. */
   const loadNext = new Int32Array(cores * loadRing).fill(-1);
 
+  /**
+   * Numbers of the instruction and the load that may not be dispatched yet, on account of the oldest load without data: as long as both are ahead, a step needs no
+   * look at the window.
+   */
+  const instructionLimit = new Float64Array(cores).fill(Infinity);
+  const loadLimit = new Float64Array(cores).fill(Infinity);
+
   // Stores whose line is on its way, in program order.
   const storeRing = ringSize(storeQueue);
   const storeMask = storeRing - 1;
@@ -245,14 +252,21 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     const base = core * loadRing;
     while (head !== tail && (loadReadyPs[base + (head & loadMask)] as number) <= now) head++;
     loadHead[core] = head;
+    if (head === tail) {
+      instructionLimit[core] = Infinity;
+      loadLimit[core] = Infinity;
+    } else {
+      const at = base + (head & loadMask);
+      instructionLimit[core] = (loadInstruction[at] as number) + window;
+      loadLimit[core] = (loadSequence[at] as number) + loadQueue;
+    }
   }
 
   /** Instructions that may be dispatched now, of `wanted` ones that hold `loads` loads; 0 if the window is full. There must be a load in the window. */
   function roomInWindow(core: number, wanted: number, loads: number): number {
-    const at = core * loadRing + ((loadHead[core] as number) & loadMask);
-    let room = (loadInstruction[at] as number) + window - (instructionNumber[core] as number);
+    let room = (instructionLimit[core] as number) - (instructionNumber[core] as number);
     if (loads > 0) {
-      const loadRoom = (loadSequence[at] as number) + loadQueue - (loadNumber[core] as number);
+      const loadRoom = (loadLimit[core] as number) - (loadNumber[core] as number);
       if (loadRoom < loads) room = Math.min(room, Math.floor((wanted * loadRoom) / loads));
     }
     return room < 0 ? 0 : room < wanted ? room : wanted;
@@ -264,6 +278,19 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     if (loadReadyPs[at] === UNKNOWN) return setWait(core, Wait.Load, at);
     waitFor(core, loadReadyPs, loadSource, loadLatencyShare, at, CoreCounter.WindowFullPs);
     retireLoads(core);
+    return Outcome.Done;
+  }
+
+  /** Waits until a step may be dispatched. */
+  function waitForWindow(core: number, loads: number): number {
+    retireLoads(core);
+    while (
+      (instructionNumber[core] as number) >= (instructionLimit[core] as number) ||
+      (loads > 0 && (loadNumber[core] as number) >= (loadLimit[core] as number))
+    ) {
+      const outcome = waitForOldestLoad(core);
+      if (outcome !== Outcome.Done) return outcome;
+    }
     return Outcome.Done;
   }
 
@@ -293,6 +320,10 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     loadSource[at] = fillSource[fill] as number;
     loadLatencyShare[at] = fillLatencyShare[fill] as number;
     loadNext[at] = -1;
+    if (tail === (loadHead[core] as number)) {
+      instructionLimit[core] = (instructionNumber[core] as number) + window;
+      loadLimit[core] = (loadNumber[core] as number) + loadQueue;
+    }
     if (fillReadyPs[fill] === UNKNOWN) {
       loadNext[at] = fillLoad[fill] as number;
       fillLoad[fill] = at;
@@ -777,15 +808,11 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
       let part = streamAt[core] as number;
       for (; step < steps; step++) {
         let outcome: number = Outcome.Done;
-        if (part === 0 && (loadHead[core] as number) !== (loadTail[core] as number)) {
-          retireLoads(core);
-          while (
-            outcome === Outcome.Done &&
-            (loadHead[core] as number) !== (loadTail[core] as number) &&
-            roomInWindow(core, 1, loads > 0 ? 1 : 0) === 0
-          ) {
-            outcome = waitForOldestLoad(core);
-          }
+        if (
+          part === 0 &&
+          ((instructionNumber[core] as number) >= (instructionLimit[core] as number) || (loads > 0 && (loadNumber[core] as number) >= (loadLimit[core] as number)))
+        ) {
+          outcome = waitForWindow(core, loads);
         }
         while (outcome === Outcome.Done && part < lineStreams) {
           const word = firstStream + part * STREAM_WORDS;

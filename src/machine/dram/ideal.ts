@@ -1,5 +1,5 @@
 import type { IdealMemorySpec } from '../spec.js';
-import { createArrivalQueue } from './arrival-queue.js';
+import { createRequestRing, popRequest, pushRequest } from './arrival-queue.js';
 import type { MainMemory } from './memory.js';
 
 const LINE_BYTES = 64;
@@ -12,7 +12,7 @@ const LINE_BYTES = 64;
 export function createIdealMemory(spec: IdealMemorySpec, channels: number): MainMemory {
   const { latencyPs, channelsPerSocket } = spec;
   const linePs = (LINE_BYTES * 1e12 * channelsPerSocket) / spec.bytesPerSecond;
-  const queue = createArrivalQueue(channels, 64);
+  const queues = Array.from({ length: channels }, () => createRequestRing(64));
   const nextPs = new Float64Array(channels).fill(Infinity);
   /** When each channel has moved what it has been given; fractional, so that a rate is met exactly over many lines. */
   const freePs = new Float64Array(channels);
@@ -29,16 +29,17 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
     unloadedPs,
     channelOf: (line) => line % channelsPerSocket,
     enqueue(channel, line, isWrite, timePs, tag) {
-      queue.push(channel, line, isWrite ? 1 : 0, timePs, tag);
-      if (queue.count[channel] === 1) nextPs[channel] = Math.max(timePs, Math.ceil(freePs[channel]));
+      const queue = queues[channel];
+      pushRequest(queue, line, isWrite ? 1 : 0, timePs, tag);
+      if (queue.count === 1) nextPs[channel] = Math.max(timePs, Math.ceil(freePs[channel]));
     },
     step(channel) {
-      const index = queue.front(channel);
-      const timePs = queue.timePsAt(channel, index);
-      const tag = queue.tagAt(channel, index);
+      const queue = queues[channel];
+      const { head } = queue;
+      const timePs = queue.timePs[head];
       const start = Math.max(timePs, freePs[channel]);
       freePs[channel] = start + linePs;
-      if (queue.isWriteAt(channel, index) === 1) {
+      if (queue.direction[head] === 1) {
         writtenLines++;
         answerPs[0] = nextPs[channel];
         unloadedPs[0] = 0;
@@ -48,14 +49,11 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
         unloadedPs[0] = Math.min(Math.floor(linePs) + latencyPs, answerPs[0] - timePs);
         readLatencyPs += answerPs[0] - timePs;
       }
-      queue.pop(channel);
-      nextPs[channel] =
-        queue.count[channel] === 0
-          ? Infinity
-          : Math.max(queue.timePsAt(channel, queue.front(channel)), Math.ceil(freePs[channel]));
-      return tag;
+      popRequest(queue);
+      nextPs[channel] = queue.count === 0 ? Infinity : Math.max(queue.timePs[queue.head], Math.ceil(freePs[channel]));
+      return queue.tag[head];
     },
-    busy: (channel) => queue.count[channel] > 0,
+    busy: (channel) => queues[channel].count > 0,
     idleReadPs: Math.ceil(linePs) + latencyPs,
     statistics: () => ({
       readLines,

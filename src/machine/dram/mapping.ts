@@ -9,12 +9,20 @@ import type { DramPartSpec } from '../spec.js';
  * MICRO 2000). The hash keeps the mapping one to one.
  */
 export interface AddressMap {
-  /** Bank of a line within its channel: (rank * bankGroups + bankGroup) * banksPerGroup + bank. Takes the low 32 bits of the local line. */
-  bankOf(line: number): number;
-  /** Row of a line within its bank. Lines beyond the part's capacity wrap around. */
-  rowOf(line: number): number;
-  /** The local line at a place, hash undone: the inverse of `bankOf` and `rowOf`. */
-  lineOf(bank: number, row: number, column: number): number;
+  readonly banks: CompiledPieces;
+  readonly rows: CompiledPieces;
+  readonly columns: CompiledPieces;
+  readonly hashed: boolean;
+}
+
+/** Pieces of a field (or of the flat bank number): bits `mask << shift` of the line are bits `mask << out` of the field. */
+interface CompiledPieces {
+  readonly count: number;
+  readonly shift: Int32Array;
+  readonly mask: Int32Array;
+  readonly out: Int32Array;
+  /** Row bit that is XORed to the piece's lowest bit, or -1. */
+  readonly hash: Int32Array;
 }
 
 const FIELDS = ['column', 'bank-group', 'bank', 'rank', 'row'] as const;
@@ -108,55 +116,56 @@ function createMap(pieces: readonly Piece[], wanted: Record<Field, number>): Add
     'bank-group': wanted.bank,
     rank: wanted.bank + wanted['bank-group'],
   };
-  const nonEmpty = pieces.filter((piece) => piece.bits > 0);
-  const compile = (chosen: readonly Piece[]) => ({
+  const compile = (chosen: readonly Piece[]): CompiledPieces => ({
     count: chosen.length,
     shift: Int32Array.from(chosen, (piece) => piece.shift),
     mask: Int32Array.from(chosen, (piece) => 2 ** piece.bits - 1),
     out: Int32Array.from(chosen, (piece) => base[piece.field] + piece.fieldShift),
     hash: Int32Array.from(chosen, (piece) => piece.hashFrom),
   });
-  type Compiled = ReturnType<typeof compile>;
-  const rows = compile(nonEmpty.filter((piece) => piece.field === 'row'));
-  const columns = compile(nonEmpty.filter((piece) => piece.field === 'column'));
-  const banks = compile(nonEmpty.filter((piece) => piece.field !== 'row' && piece.field !== 'column'));
-  const anyHash = nonEmpty.some((piece) => piece.hashFrom >= 0);
-
-  function extract(compiled: Compiled, line: number): number {
-    let value = 0;
-    for (let i = 0; i < compiled.count; i++) {
-      value |= ((line >>> compiled.shift[i]) & compiled.mask[i]) << compiled.out[i];
-    }
-    return value;
-  }
-
-  function deposit(compiled: Compiled, value: number): number {
-    let line = 0;
-    for (let i = 0; i < compiled.count; i++) {
-      line |= ((value >>> compiled.out[i]) & compiled.mask[i]) << compiled.shift[i];
-    }
-    return line;
-  }
-
-  function hashOf(row: number): number {
-    let value = 0;
-    for (let i = 0; i < banks.count; i++) {
-      const from = banks.hash[i];
-      if (from >= 0) value |= ((row >>> from) & banks.mask[i]) << banks.out[i];
-    }
-    return value;
-  }
-
+  const some = pieces.filter((piece) => piece.bits > 0);
   return {
-    bankOf(line) {
-      const bank = extract(banks, line);
-      return anyHash ? bank ^ hashOf(extract(rows, line)) : bank;
-    },
-    rowOf(line) {
-      return extract(rows, line);
-    },
-    lineOf(bank, row, column) {
-      return (deposit(rows, row) | deposit(banks, bank ^ hashOf(row)) | deposit(columns, column)) >>> 0;
-    },
+    rows: compile(some.filter((piece) => piece.field === 'row')),
+    columns: compile(some.filter((piece) => piece.field === 'column')),
+    banks: compile(some.filter((piece) => piece.field !== 'row' && piece.field !== 'column')),
+    hashed: some.some((piece) => piece.hashFrom >= 0),
   };
+}
+
+/** Bank of a line within its channel: (rank * bankGroups + bankGroup) * banksPerGroup + bank. Takes the low 32 bits of the local line. */
+export function bankOfLine(map: AddressMap, line: number): number {
+  const bank = extract(map.banks, line);
+  return map.hashed ? bank ^ hashOf(map.banks, extract(map.rows, line)) : bank;
+}
+
+/** Row of a line within its bank. Lines beyond the part's capacity wrap around. */
+export function rowOfLine(map: AddressMap, line: number): number {
+  return extract(map.rows, line);
+}
+
+/** The local line at a place: the inverse of the others. */
+export function lineAtPlace(map: AddressMap, bank: number, row: number, column: number): number {
+  const line = deposit(map.rows, row) | deposit(map.banks, bank ^ hashOf(map.banks, row)) | deposit(map.columns, column);
+  return line >>> 0;
+}
+
+function extract(pieces: CompiledPieces, line: number): number {
+  const { count, shift, mask, out } = pieces;
+  let value = 0;
+  for (let i = 0; i < count; i++) value |= ((line >>> shift[i]) & mask[i]) << out[i];
+  return value;
+}
+
+function deposit(pieces: CompiledPieces, value: number): number {
+  const { count, shift, mask, out } = pieces;
+  let line = 0;
+  for (let i = 0; i < count; i++) line |= ((value >>> out[i]) & mask[i]) << shift[i];
+  return line;
+}
+
+function hashOf(banks: CompiledPieces, row: number): number {
+  const { count, mask, out, hash } = banks;
+  let value = 0;
+  for (let i = 0; i < count; i++) if (hash[i] >= 0) value |= ((row >>> hash[i]) & mask[i]) << out[i];
+  return value;
 }

@@ -1,153 +1,89 @@
-import { BANK_STRIDE, LONG_AGO, OPEN_ROW, OWNER_WORDS } from './timing.js';
-
 /**
- * The requests that controllers hold: a pool of entries per channel, strung into one list of reads and one of writes per bank, in order of
- * arrival. List heads live in the bank's words beside its timing state, so that a scheduling decision touches one host line per bank.
+ * The requests that controllers hold: entries from a pool per channel, strung into one list of reads and one of writes per bank, in order of
+ * arrival. List heads and row hits live in the bank's words, so that a scheduling decision touches one host line per bank.
  */
+import { BANK, BANK_MORE, CHANNEL, ENTRY, FOUND } from './layout.js';
+import type { DramState } from './state.js';
 
-/** Words of a bank that belong to its requests; where there are two, the first is that of reads, the second that of writes. */
-export const HEAD = OWNER_WORDS;
-/** The oldest listed request for the open row, or -1. */
-export const HIT = OWNER_WORDS + 2;
-/** The request that opened the row and has not had its column command yet, or -1. It is in no list. */
-export const ACTIVE = OWNER_WORDS + 4;
+const { STRIDE: BANK_STRIDE, OPEN_ROW, HEAD, HIT, ACTIVE } = BANK;
+const { STRIDE: MORE_STRIDE, TAIL } = BANK_MORE;
+const { STRIDE: CHANNEL_STRIDE, FREE } = CHANNEL;
+const { ROW, LINE, LIST, NEXT, FOUND: FOUND_WORD } = ENTRY;
+const { UNDECIDED } = FOUND;
 
-/** What the first command on behalf of a request found. */
-export const UNDECIDED = 0;
-export const ROW_HIT = 1;
-export const ROW_EMPTY = 2;
-export const ROW_CONFLICT = 3;
-
-export interface RequestPool {
-  readonly row: Int32Array;
-  /** Low 32 bits of the channel-local line. */
-  readonly line: Int32Array;
-  /** Word offset of the request's bank. */
-  readonly bankAt: Int32Array;
-  readonly isWrite: Uint8Array;
-  readonly found: Uint8Array;
-  readonly tag: Int32Array;
-  readonly arrivalPs: Float64Array;
-  /** Cycle at which the controller's queue took it. */
-  readonly acceptedCycle: Int32Array;
-  /** Order of acceptance within the channel; wraps, so compare differences. */
-  readonly sequence: Int32Array;
-
-  /** Takes a free entry of a channel and appends it to its bank's list. */
-  add(channel: number, bankAt: number, isWrite: number, row: number): number;
-  /** Takes an entry out of its bank's list. */
-  unlink(entry: number): void;
-  /** Returns an unlinked entry to its channel's pool. */
-  release(channel: number, entry: number): void;
-  /** Finds the hits of a bank whose row has just been opened, and forgets them when it is closed. */
-  rowOpened(bankAt: number): void;
-  rowClosed(bankAt: number): void;
-  /** The bank's listed write to a line, or -1. */
-  findWrite(bankAt: number, line: number): number;
-  /** Moves a channel's acceptance cycles back. */
-  rebase(channel: number, cycles: number): void;
+/** The words of a bank that decisions do not look at. */
+export function moreAt(d: DramState, at: number): number {
+  return d.moreAt + (at - d.banksAt) / (BANK_STRIDE / MORE_STRIDE);
 }
 
-/**
- * @param banks the words of `createTimingState`, whose words from `HEAD` to `ACTIVE` are initialised here
- * @param capacity entries per channel
- */
-export function createRequestPool(banks: Int32Array, channels: number, capacity: number): RequestPool {
-  const size = channels * capacity;
-  const row = new Int32Array(size);
-  const line = new Int32Array(size);
-  const bankAtOf = new Int32Array(size);
-  const next = new Int32Array(size);
-  const isWriteOf = new Uint8Array(size);
-  const found = new Uint8Array(size);
-  /** Ends of the banks' lists, two per bank. */
-  const tails = new Int32Array((2 * banks.length) / BANK_STRIDE).fill(-1);
-  const free = new Int32Array(size);
-  const freeCount = new Int32Array(channels).fill(capacity);
-  const acceptedCycle = new Int32Array(size);
-  for (let i = 0; i < size; i++) free[i] = i;
-  for (let at = 0; at < banks.length; at += BANK_STRIDE) banks.fill(-1, at + HEAD, at + ACTIVE + 1);
+/** Takes a free entry of a channel and appends it to its bank's list. The caller sees to it that one is free, and fills in the rest. */
+export function addRequest(d: DramState, channel: number, at: number, direction: number, row: number): number {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const entry = words[c + FREE];
+  words[c + FREE] = words[entry + NEXT];
+  const list = at + direction;
+  words[entry + ROW] = row;
+  words[entry + LIST] = list;
+  words[entry + NEXT] = -1;
+  words[entry + FOUND_WORD] = UNDECIDED;
+  const tail = moreAt(d, at) + TAIL + direction;
+  if (words[list + HEAD] < 0) words[list + HEAD] = entry;
+  else words[words[tail] + NEXT] = entry;
+  words[tail] = entry;
+  if (words[list + HIT] < 0 && words[at + OPEN_ROW] === row) words[list + HIT] = entry;
+  return entry;
+}
 
-  function nextHit(from: number, openRow: number): number {
-    let entry = from;
-    while (entry >= 0 && row[entry] !== openRow) entry = next[entry];
-    return entry;
+/** Takes an entry out of its bank's list. */
+export function unlinkRequest(d: DramState, entry: number): void {
+  const { words } = d;
+  const list = words[entry + LIST];
+  const after = words[entry + NEXT];
+  if (words[list + HIT] === entry) words[list + HIT] = nextForRow(words, after, words[entry + ROW]);
+  let before = words[list + HEAD];
+  if (before === entry) {
+    words[list + HEAD] = after;
+    return;
   }
+  while (words[before + NEXT] !== entry) before = words[before + NEXT];
+  words[before + NEXT] = after;
+  if (after < 0) words[moreAt(d, list & ~1) + TAIL + (list & 1)] = before;
+}
 
-  function tailAt(at: number, isWrite: number): number {
-    return ((2 * at) / BANK_STRIDE) | isWrite;
-  }
+/** Returns an unlinked entry to its channel's pool. */
+export function releaseRequest(d: DramState, channel: number, entry: number): void {
+  const { words } = d;
+  words[entry + NEXT] = words[channel * CHANNEL_STRIDE + FREE];
+  words[channel * CHANNEL_STRIDE + FREE] = entry;
+}
 
-  return {
-    row,
-    line,
-    bankAt: bankAtOf,
-    isWrite: isWriteOf,
-    found,
-    tag: new Int32Array(size),
-    arrivalPs: new Float64Array(size),
-    acceptedCycle,
-    sequence: new Int32Array(size),
+/** Finds the queued hits of a bank whose row has just been opened. */
+export function findHits(d: DramState, at: number): void {
+  const { words } = d;
+  const row = words[at + OPEN_ROW];
+  words[at + HIT] = nextForRow(words, words[at + HEAD], row);
+  words[at + HIT + 1] = nextForRow(words, words[at + HEAD + 1], row);
+}
 
-    add(channel, at, isWrite, requestRow) {
-      const left = freeCount[channel] - 1;
-      freeCount[channel] = left;
-      const entry = free[channel * capacity + left];
-      row[entry] = requestRow;
-      bankAtOf[entry] = at;
-      isWriteOf[entry] = isWrite;
-      found[entry] = UNDECIDED;
-      next[entry] = -1;
-      const list = at + isWrite;
-      if (banks[list + HEAD] < 0) banks[list + HEAD] = entry;
-      else next[tails[tailAt(at, isWrite)]] = entry;
-      tails[tailAt(at, isWrite)] = entry;
-      if (banks[list + HIT] < 0 && banks[at + OPEN_ROW] === requestRow) banks[list + HIT] = entry;
-      return entry;
-    },
+/** Forgets the hits of a bank that has been closed. */
+export function forgetHits(d: DramState, at: number): void {
+  d.words[at + HIT] = -1;
+  d.words[at + HIT + 1] = -1;
+}
 
-    unlink(entry) {
-      const list = bankAtOf[entry] + isWriteOf[entry];
-      const after = next[entry];
-      if (banks[list + HIT] === entry) banks[list + HIT] = nextHit(after, row[entry]);
-      let before = banks[list + HEAD];
-      if (before === entry) {
-        banks[list + HEAD] = after;
-        return;
-      }
-      while (next[before] !== entry) before = next[before];
-      next[before] = after;
-      if (after < 0) tails[tailAt(bankAtOf[entry], isWriteOf[entry])] = before;
-    },
+/** Whether a write to a line is queued at a bank, or has opened the bank's row and waits for its column command. */
+export function holdsWrite(d: DramState, at: number, line: number): boolean {
+  const { words } = d;
+  const active = words[at + ACTIVE];
+  if (active >= 0 && (words[active + LIST] & 1) === 1 && words[active + LINE] === line) return true;
+  let entry = words[at + HEAD + 1];
+  while (entry >= 0 && words[entry + LINE] !== line) entry = words[entry + NEXT];
+  return entry >= 0;
+}
 
-    release(channel, entry) {
-      const count = freeCount[channel];
-      free[channel * capacity + count] = entry;
-      freeCount[channel] = count + 1;
-    },
-
-    rowOpened(at) {
-      const openRow = banks[at + OPEN_ROW];
-      banks[at + HIT] = nextHit(banks[at + HEAD], openRow);
-      banks[at + HIT + 1] = nextHit(banks[at + HEAD + 1], openRow);
-    },
-    rowClosed(at) {
-      banks[at + HIT] = -1;
-      banks[at + HIT + 1] = -1;
-    },
-
-    findWrite(at, wanted) {
-      const active = banks[at + ACTIVE];
-      if (active >= 0 && isWriteOf[active] === 1 && line[active] === wanted) return active;
-      let entry = banks[at + HEAD + 1];
-      while (entry >= 0 && line[entry] !== wanted) entry = next[entry];
-      return entry;
-    },
-
-    rebase(channel, cycles) {
-      for (let i = channel * capacity; i < (channel + 1) * capacity; i++) {
-        acceptedCycle[i] = Math.max(LONG_AGO, acceptedCycle[i] - cycles);
-      }
-    },
-  };
+function nextForRow(words: Int32Array, from: number, row: number): number {
+  let entry = from;
+  while (entry >= 0 && words[entry + ROW] !== row) entry = words[entry + NEXT];
+  return entry;
 }

@@ -1,7 +1,7 @@
 /**
  * Partial moments as (count, mean, M2 = sum of squared deviations from the mean), and how two of them add up.
  *
- * Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979), eq. 2.1.
+ * Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
  */
 import { allocateReal, type Precision } from '../tensor-store.js';
 import type { Moments } from './accumulator.js';

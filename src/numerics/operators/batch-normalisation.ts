@@ -11,7 +11,10 @@ import { gradientRow, maskBySign, normaliseRow } from '../load.js';
 import { forEachShare } from '../partition.js';
 import { allocateReal, type Extent, type Real } from '../tensor-store.js';
 
-function forEachPlane({ images, channels, height, width }: Extent, visit: (channel: number, from: number) => void): void {
+function forEachPlane(
+  { images, channels, height, width }: Extent,
+  visit: (channel: number, from: number) => void,
+): void {
   for (let image = 0; image < images; image++) {
     for (let channel = 0; channel < channels; channel++) {
       visit(channel, (image * channels + channel) * height * width);
@@ -38,7 +41,12 @@ function normalise(execution: Execution, layer: string, input: string, output: s
   forEachPlane(extent, (channel, at) => normaliseRow(normaliser, channel, relu, from, at, to, at, plane));
 }
 
-function reduceParameterGradients(execution: Execution, layer: string, inputName: string, gradient: Real): void {
+function reduceParameterGradients(
+  execution: Execution,
+  layer: string,
+  inputName: string,
+  gradient: Real,
+): void {
   const { images, channels, height, width } = execution.extent(inputName);
   const input = execution.read(inputName);
   const collector = new ParameterGradientCollector(execution, layer);
@@ -65,7 +73,9 @@ function writeDataGradient(
   const input = execution.read(inputName);
   const to = execution.write(output);
   const plane = extent.height * extent.width;
-  forEachPlane(extent, (channel, at) => gradientRow(coefficients, channel, gradient, input, at, to, at, plane));
+  forEachPlane(extent, (channel, at) =>
+    gradientRow(coefficients, channel, gradient, input, at, to, at, plane),
+  );
 }
 
 export const bnForward: Operator<'bn-forward'> = (operation, execution) => {
@@ -94,7 +104,12 @@ export const bnBackward: Operator<'bn-backward'> = (operation, execution) => {
 };
 
 export const bnBackwardReduce: Operator<'bn-backward-reduce'> = (operation, execution) => {
-  reduceParameterGradients(execution, operation.batchNorm, operation.input, execution.read(operation.gradient));
+  reduceParameterGradients(
+    execution,
+    operation.batchNorm,
+    operation.input,
+    execution.read(operation.gradient),
+  );
 };
 
 export const bnBackwardData: Operator<'bn-backward-data'> = (operation, execution) => {

@@ -2,6 +2,8 @@
  * CONV backward-data: the gradient may be taken through a batch normalisation as it is loaded; the result may be masked by a ReLU as it is stored,
  * with dgamma and dbeta of the batch normalisation in front accumulated on the way.
  */
+
+import type { MaskedStore } from '../../training/step.js';
 import { normaliserOf, ParameterGradientCollector } from '../batch-norm.js';
 import {
   convolveRow,
@@ -14,12 +16,15 @@ import type { Execution, Operator } from '../execution.js';
 import { gradientLoader, maskBySign, normaliseRow } from '../load.js';
 import { forEachShare } from '../partition.js';
 import { allocateReal, type Real } from '../tensor-store.js';
-import type { MaskedStore } from '../../training/step.js';
 
-/** Masks one row of one channel in place and feeds the accumulation. */
+/** Masks one row of one channel in place and feeds the accumulation, for which the tensor read beside the store is X. */
 type RowStore = (thread: number, channel: number, out: Real, from: number, to: number) => void;
 
-function createRowStore(execution: Execution, store: MaskedStore, width: number): { row: RowStore; finish: () => void } {
+function createRowStore(
+  execution: Execution,
+  store: MaskedStore,
+  width: number,
+): { row: RowStore; finish: () => void } {
   const tensor = execution.read(store.tensor);
   const normaliser = store.batchNorm === null ? null : normaliserOf(execution, store.batchNorm);
   const collector =
@@ -61,25 +66,30 @@ export const convolutionBackwardData: Operator<'conv-backward-data'> = (operatio
   const store = operation.store === null ? null : createRowStore(execution, operation.store, output.width);
 
   let packedImage = -1;
-  forEachShare(output.images, output.height, execution.settings.threads, (thread, image, firstRow, endRow) => {
-    if (image !== packedImage) {
-      const planes = loader.load(image);
-      for (const { group, packed } of perGroup) {
-        packImage(packed, planes, gradient.height, gradient.width, group * filters);
+  forEachShare(
+    output.images,
+    output.height,
+    execution.settings.threads,
+    (thread, image, firstRow, endRow) => {
+      if (image !== packedImage) {
+        const planes = loader.load(image);
+        for (const { group, packed } of perGroup) {
+          packImage(packed, planes, gradient.height, gradient.width, group * filters);
+        }
+        packedImage = image;
       }
-      packedImage = image;
-    }
-    for (let row = firstRow; row < endRow; row++) {
-      for (const { group, packed, packedFilters } of perGroup) {
-        convolveRow(packed, packedFilters, row, 1, output.width, rowOut);
-        for (let index = 0; index < channels; index++) {
-          const channel = group * channels + index;
-          const to = ((image * output.channels + channel) * output.height + row) * output.width;
-          for (let x = 0; x < output.width; x++) out[to + x] = rowOut[index * output.width + x];
-          store?.row(thread, channel, out, to, to + output.width);
+      for (let row = firstRow; row < endRow; row++) {
+        for (const { group, packed, packedFilters } of perGroup) {
+          convolveRow(packed, packedFilters, row, 1, output.width, rowOut);
+          for (let index = 0; index < channels; index++) {
+            const channel = group * channels + index;
+            const to = ((image * output.channels + channel) * output.height + row) * output.width;
+            for (let x = 0; x < output.width; x++) out[to + x] = rowOut[index * output.width + x];
+            store?.row(thread, channel, out, to, to + output.width);
+          }
         }
       }
-    }
-  });
+    },
+  );
   store?.finish();
 };

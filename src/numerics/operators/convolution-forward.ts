@@ -1,6 +1,12 @@
 /** CONV forward: optional normalise and clip in the load, optional statistics in the epilogue of each output row. */
 import { StatisticsCollector } from '../batch-norm.js';
-import { convolveRow, createPackedImage, packedInputShape, packForwardFilters, packImage } from '../convolution.js';
+import {
+  convolveRow,
+  createPackedImage,
+  packedInputShape,
+  packForwardFilters,
+  packImage,
+} from '../convolution.js';
 import type { Operator } from '../execution.js';
 import { activationLoader } from '../load.js';
 import { forEachShare } from '../partition.js';
@@ -29,29 +35,42 @@ export const convolutionForward: Operator<'conv-forward'> = (operation, executio
   );
 
   let packedImage = -1;
-  forEachShare(output.images, output.height, execution.settings.threads, (thread, image, firstRow, endRow) => {
-    if (image !== packedImage) {
-      const planes = loader.load(image);
-      for (const { group, packed } of perGroup) packImage(packed, planes, input.height, input.width, group * channels);
-      packedImage = image;
-    }
-    for (let row = firstRow; row < endRow; row++) {
-      for (const { group, packed, packedFilters } of perGroup) {
-        convolveRow(packed, packedFilters, row * window.strideHeight, window.strideWidth, output.width, rowOut);
-        for (let filter = 0; filter < filters; filter++) {
-          const channel = group * filters + filter;
-          const offset = bias === null ? 0 : bias[channel];
-          const to = ((image * output.channels + channel) * output.height + row) * output.width;
-          for (let x = 0; x < output.width; x++) out[to + x] = rowOut[filter * output.width + x] + offset;
+  forEachShare(
+    output.images,
+    output.height,
+    execution.settings.threads,
+    (thread, image, firstRow, endRow) => {
+      if (image !== packedImage) {
+        const planes = loader.load(image);
+        for (const { group, packed } of perGroup)
+          packImage(packed, planes, input.height, input.width, group * channels);
+        packedImage = image;
+      }
+      for (let row = firstRow; row < endRow; row++) {
+        for (const { group, packed, packedFilters } of perGroup) {
+          convolveRow(
+            packed,
+            packedFilters,
+            row * window.strideHeight,
+            window.strideWidth,
+            output.width,
+            rowOut,
+          );
+          for (let filter = 0; filter < filters; filter++) {
+            const channel = group * filters + filter;
+            const offset = bias === null ? 0 : bias[channel];
+            const to = ((image * output.channels + channel) * output.height + row) * output.width;
+            for (let x = 0; x < output.width; x++) out[to + x] = rowOut[filter * output.width + x] + offset;
+          }
+        }
+        for (const [collector, count] of collectors) {
+          for (let channel = 0; channel < count; channel++) {
+            const from = ((image * output.channels + channel) * output.height + row) * output.width;
+            collector.add(thread, channel, out, from, from + output.width);
+          }
         }
       }
-      for (const [collector, count] of collectors) {
-        for (let channel = 0; channel < count; channel++) {
-          const from = ((image * output.channels + channel) * output.height + row) * output.width;
-          collector.add(thread, channel, out, from, from + output.width);
-        }
-      }
-    }
-  });
+    },
+  );
   for (const [collector] of collectors) collector.finish();
 };

@@ -1,4 +1,6 @@
 /** Fully connected layers: a 1x1 convolution whose pixels are the images of the mini-batch. */
+
+import type { Window2d } from '../../training/step.js';
 import {
   accumulateFilterGradients,
   convolveRow,
@@ -9,7 +11,6 @@ import {
 } from '../convolution.js';
 import type { Execution, Operator } from '../execution.js';
 import { elementsOf, type Real } from '../tensor-store.js';
-import type { Window2d } from '../../training/step.js';
 
 const ONE_BY_ONE: Window2d = {
   kernelHeight: 1,
@@ -31,7 +32,8 @@ function matrixOf(execution: Execution, name: string): { images: number; feature
 function transpose(values: Real, rows: number, columns: number): Float64Array {
   const out = new Float64Array(values.length);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column];
+    for (let column = 0; column < columns; column++)
+      out[column * rows + row] = values[row * columns + column];
   }
   return out;
 }

@@ -48,7 +48,8 @@ export const lrnBackward: Operator<'lrn-backward'> = (operation, execution) => {
   const output = execution.write(operation.output);
   forEachChannelWindow(execution, operation.input, localSize, (at, first, end, stride) => {
     let sum = 0;
-    for (let other = first; other < end; other += stride) sum += (gradient[other] * value[other]) / scale[other];
+    for (let other = first; other < end; other += stride)
+      sum += (gradient[other] * value[other]) / scale[other];
     output[at] = gradient[at] * scale[at] ** -beta - ((2 * alpha * beta) / localSize) * input[at] * sum;
   });
 };

@@ -1,7 +1,8 @@
 /** Max and average pooling. A window that reaches over the border takes the elements that exist. */
+
+import type { Window2d } from '../../training/step.js';
 import type { Operator } from '../execution.js';
 import type { Extent } from '../tensor-store.js';
-import type { Window2d } from '../../training/step.js';
 
 /** The part of one window that lies on the image. */
 interface Clipped {
@@ -33,7 +34,11 @@ function forEachWindow(
     for (let column = 0; column < output.width; column++) {
       const clipped = clipWindow(window, input, row, column);
       for (let plane = 0; plane < output.images * output.channels; plane++) {
-        visit((plane * output.height + row) * output.width + column, plane * input.height * input.width, clipped);
+        visit(
+          (plane * output.height + row) * output.width + column,
+          plane * input.height * input.width,
+          clipped,
+        );
       }
     }
   }
@@ -85,7 +90,8 @@ export const poolBackward: Operator<'pool-backward'> = (operation, execution) =>
       return;
     }
     for (let row = top; row < bottom; row++) {
-      for (let column = left; column < right; column++) sums[plane + row * width + column] += gradient[at] / size;
+      for (let column = left; column < right; column++)
+        sums[plane + row * width + column] += gradient[at] / size;
     }
   });
   output.set(sums);

@@ -43,6 +43,11 @@ export function renderSinglePassVariance(
     const zeros = byForm(ratio, 'plain').zeroVariances;
     return `| ${ratio} | ${cells.join(' | ')} | ${predicted} | ${zeros} of ${options.channels} |`;
   });
+  const steady = rows.filter(({ form, ratio }) => form !== 'plain' && ratio >= 10);
+  const growth = Math.max(
+    ...steady.map(({ worstError, ratio }) => worstError / (MACHINE_EPSILON.float32 * ratio)),
+  );
+  const largest = Math.max(...networks.map(({ largestRatio }) => largestRatio));
   const smallest = Math.min(...rows.map((row) => row.smallestVariance));
   const useless = options.ratios.find((ratio) => byForm(ratio, 'plain').worstError >= 1);
   return `# Single-pass variance: how much is lost
@@ -67,7 +72,8 @@ which the last column but one gives for comparison.${
     useless === undefined
       ? ''
       : ` From mean / std = ${useless} on it can lose every digit of the variance; clipping keeps the result from becoming negative.`
-  } The other forms lose digits only as the elements themselves do. The smallest variance of all rows is ${formatError(smallest)}: none is negative.
+  } The worst error of the other forms is at most ${growth.toFixed(1)} eps · mean / std from mean / std = 10 on,
+which is how far an element itself is rounded in relation to the standard deviation. The smallest variance of all rows is ${formatError(smallest)}: none is negative.
 
 ## Does it matter here?
 
@@ -82,8 +88,9 @@ ${networks
   )
   .join('\n')}
 
-At such ratios the plain form is as good as two passes. It is the inputs of a batch normalisation that count, and those come from a CONV, a Concat or a pooling
-of normalised maps; a network that normalises data with a large constant offset is the case in which to choose another form.
+At the largest of these, eps · (mean / std)² is ${formatError(MACHINE_EPSILON.float32 * largest * largest)}: the plain form loses a digit or two of seven. What counts are the inputs of a batch
+normalisation, which come from a CONV, a Concat or a pooling of normalised maps; a network that normalises data with a large constant offset is
+the case in which to choose another form.
 
 This page is generated: \`npm run build && node docs/studies/generate.mjs\`.
 `;

@@ -2,14 +2,15 @@
  * Study: how far float32 single-pass variance is off when the mean is large against the standard deviation.
  *
  * E[X^2] - E[X]^2 subtracts two numbers near mean^2; each carries a relative rounding error of the order of eps, so the relative error of the
- * variance grows as eps * (mean / std)^2 (Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance", table 1; Welford's and the two-pass
- * form grow as eps * mean / std at most).
+ * variance grows as eps * (mean / std)^2, where Welford's grows as eps * mean / std (Chan, Golub, LeVeque, "Algorithms for computing the
+ * sample variance: analysis and recommendations", The American Statistician 37, 1983).
  */
-import type { Real } from '../tensor-store.js';
+
 import { fillNormal } from '../initialise.js';
 import type { VarianceForm } from '../moments/accumulator.js';
 import { VARIANCE_FORMS, type VarianceFormName } from '../moments/registry.js';
 import { forEachShare } from '../partition.js';
+import type { Real } from '../tensor-store.js';
 
 export type StudiedForm = VarianceFormName | 'two-pass';
 
@@ -65,7 +66,9 @@ export function studySinglePassVariance(
     return STUDIED_FORMS.map((form) => {
       const variances = channels.map((values) => varianceOf(form, values, options));
       const errors = variances
-        .map((variance, channel) => Math.abs(variance - (exact[channel] as number)) / (exact[channel] as number))
+        .map(
+          (variance, channel) => Math.abs(variance - (exact[channel] as number)) / (exact[channel] as number),
+        )
         .sort((a, b) => a - b);
       return {
         ratio,

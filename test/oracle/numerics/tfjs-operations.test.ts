@@ -23,7 +23,10 @@ const size = (shape: readonly number[]) => shape.reduce((product, extent) => pro
 
 /** NCHW numbers as an NHWC tensor. */
 function toNhwc(values: ArrayLike<number>, shape: readonly number[]): tf.Tensor4D {
-  return tf.transpose(tf.tensor4d(Float32Array.from(values), shape as [number, number, number, number]), [0, 2, 3, 1]);
+  return tf.transpose(
+    tf.tensor4d(Float32Array.from(values), shape as [number, number, number, number]),
+    [0, 2, 3, 1],
+  );
 }
 
 /** An NHWC tensor as NCHW numbers. */
@@ -33,7 +36,10 @@ function fromNhwc(tensor: tf.Tensor): ArrayLike<number> {
 
 /** OIHW weights as TensorFlow's HWIO. */
 function toHwio(values: ArrayLike<number>, shape: readonly number[]): tf.Tensor4D {
-  return tf.transpose(tf.tensor4d(Float32Array.from(values), shape as [number, number, number, number]), [2, 3, 1, 0]);
+  return tf.transpose(
+    tf.tensor4d(Float32Array.from(values), shape as [number, number, number, number]),
+    [2, 3, 1, 0],
+  );
 }
 
 function fromHwio(tensor: tf.Tensor): ArrayLike<number> {
@@ -64,7 +70,9 @@ function padFor(x: tf.Tensor4D, window: Window2d, output: readonly number[], val
 function sliceChannels(tensor: tf.Tensor4D, parts: number): tf.Tensor4D[] {
   const [a, b, c, channels] = tensor.shape;
   const each = channels / parts;
-  return Array.from({ length: parts }, (_, part) => tf.slice(tensor, [0, 0, 0, part * each], [a, b, c, each]));
+  return Array.from({ length: parts }, (_, part) =>
+    tf.slice(tensor, [0, 0, 0, part * each], [a, b, c, each]),
+  );
 }
 
 function expectClose(found: ArrayLike<number>, expected: ArrayLike<number>): void {
@@ -86,12 +94,54 @@ const CONVOLUTIONS: readonly {
   readonly groups: number;
 }[] = [
   { name: '1x1', input: [2, 5, 4, 3], filters: 6, output: [4, 3], window: squareWindow(1), groups: 1 },
-  { name: '1x1, stride 2', input: [2, 4, 7, 6], filters: 3, output: [4, 3], window: squareWindow(1, 2), groups: 1 },
-  { name: '3x3, padded', input: [2, 3, 6, 5], filters: 5, output: [6, 5], window: squareWindow(3, 1, 1), groups: 1 },
-  { name: '3x3, stride 2', input: [1, 3, 8, 8], filters: 2, output: [4, 4], window: squareWindow(3, 2, 1), groups: 1 },
-  { name: '7x7, stride 2', input: [1, 3, 12, 12], filters: 4, output: [6, 6], window: squareWindow(7, 2, 3), groups: 1 },
-  { name: '11x11, stride 4', input: [1, 3, 19, 19], filters: 3, output: [3, 3], window: squareWindow(11, 4), groups: 1 },
-  { name: '5x5, two groups', input: [2, 4, 5, 5], filters: 6, output: [5, 5], window: squareWindow(5, 1, 2), groups: 2 },
+  {
+    name: '1x1, stride 2',
+    input: [2, 4, 7, 6],
+    filters: 3,
+    output: [4, 3],
+    window: squareWindow(1, 2),
+    groups: 1,
+  },
+  {
+    name: '3x3, padded',
+    input: [2, 3, 6, 5],
+    filters: 5,
+    output: [6, 5],
+    window: squareWindow(3, 1, 1),
+    groups: 1,
+  },
+  {
+    name: '3x3, stride 2',
+    input: [1, 3, 8, 8],
+    filters: 2,
+    output: [4, 4],
+    window: squareWindow(3, 2, 1),
+    groups: 1,
+  },
+  {
+    name: '7x7, stride 2',
+    input: [1, 3, 12, 12],
+    filters: 4,
+    output: [6, 6],
+    window: squareWindow(7, 2, 3),
+    groups: 1,
+  },
+  {
+    name: '11x11, stride 4',
+    input: [1, 3, 19, 19],
+    filters: 3,
+    output: [3, 3],
+    window: squareWindow(11, 4),
+    groups: 1,
+  },
+  {
+    name: '5x5, two groups',
+    input: [2, 4, 5, 5],
+    filters: 6,
+    output: [5, 5],
+    window: squareWindow(5, 1, 2),
+    groups: 2,
+  },
   {
     name: '2x3, strides 3 and 1',
     input: [2, 2, 9, 6],
@@ -115,11 +165,42 @@ describe('CONV', () => {
     };
     const gradient = { kind: 'stored', tensor: 'dout' } as const;
     const execution = runStep(
-      makeStep({ x: input, w: weights, b: [filters], out: output, dout: output, dx: input, dw: weights, db: [filters] }, [
-        { kind: 'conv-forward', window, groups, input: 'x', load: null, weights: 'w', bias: 'b', output: 'out', statistics: [] },
-        { kind: 'conv-backward-data', window, groups, gradient, weights: 'w', output: 'dx', store: null },
-        { kind: 'conv-backward-weights', window, groups, input: 'x', load: null, gradient, output: 'dw', biasOutput: 'db' },
-      ]),
+      makeStep(
+        {
+          x: input,
+          w: weights,
+          b: [filters],
+          out: output,
+          dout: output,
+          dx: input,
+          dw: weights,
+          db: [filters],
+        },
+        [
+          {
+            kind: 'conv-forward',
+            window,
+            groups,
+            input: 'x',
+            load: null,
+            weights: 'w',
+            bias: 'b',
+            output: 'out',
+            statistics: [],
+          },
+          { kind: 'conv-backward-data', window, groups, gradient, weights: 'w', output: 'dx', store: null },
+          {
+            kind: 'conv-backward-weights',
+            window,
+            groups,
+            input: 'x',
+            load: null,
+            gradient,
+            output: 'dw',
+            biasOutput: 'db',
+          },
+        ],
+      ),
       values,
     );
     const forward = (x: tf.Tensor4D, w: tf.Tensor4D, b: tf.Tensor1D) => {
@@ -135,8 +216,14 @@ describe('CONV', () => {
     const w = toHwio(values.w, weights);
     const b = tf.tensor1d(values.b);
     expectClose(execution.read('out'), fromNhwc(forward(x, w, b)));
-    const gradients = tf.grads((...args: tf.Tensor[]) => forward(args[0] as tf.Tensor4D, args[1] as tf.Tensor4D, args[2] as tf.Tensor1D));
-    const [dx, dw, db] = gradients([x, w, b], toNhwc(values.dout, output)) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const gradients = tf.grads((...args: tf.Tensor[]) =>
+      forward(args[0] as tf.Tensor4D, args[1] as tf.Tensor4D, args[2] as tf.Tensor1D),
+    );
+    const [dx, dw, db] = gradients([x, w, b], toNhwc(values.dout, output)) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
     expectClose(execution.read('dx'), fromNhwc(dx));
     expectClose(execution.read('dw'), fromHwio(dw));
     expectClose(execution.read('db'), db.dataSync());
@@ -165,31 +252,45 @@ describe('batch normalisation', () => {
     const gradients = tf.grads((...args: tf.Tensor[]) =>
       batchNormalise(args[0] as tf.Tensor4D, args[1] as tf.Tensor1D, args[2] as tf.Tensor1D),
     );
-    return { x, y: batchNormalise(x, gamma, beta), gradients: gradients([x, gamma, beta], toNhwc(values.dy as Float32Array, shape)) };
+    return {
+      x,
+      y: batchNormalise(x, gamma, beta),
+      gradients: gradients([x, gamma, beta], toNhwc(values.dy as Float32Array, shape)),
+    };
   };
 
-  it.each(['two-pass', 'single-pass'] as const)('%s: output, statistics and the gradients of input, gamma and beta', (statistics) => {
-    const execution = runStep(
-      makeStep(
-        { ...tensors, x: shape, y: shape, dy: shape, dx: shape },
-        [
-          { kind: 'bn-forward', batchNorm: 'bn', statistics, input: 'x', output: 'y', relu: false },
-          { kind: 'bn-backward', batchNorm: 'bn', input: 'x', gradient: 'dy', output: 'dx', maskedBy: null },
-        ],
-        [batchNorm],
-      ),
-      values,
-    );
-    const { x, y, gradients } = reference();
-    const { mean, variance } = tf.moments(x, [0, 1, 2]);
-    expectClose(execution.read('bn.mean'), mean.dataSync());
-    expectClose(execution.read('bn.variance'), variance.dataSync());
-    expectClose(execution.read('y'), fromNhwc(y));
-    const [dx, dgamma, dbeta] = gradients as [tf.Tensor, tf.Tensor, tf.Tensor];
-    expectClose(execution.read('dx'), fromNhwc(dx));
-    expectClose(execution.read('bn.gamma.gradient'), dgamma.dataSync());
-    expectClose(execution.read('bn.beta.gradient'), dbeta.dataSync());
-  });
+  it.each(['two-pass', 'single-pass'] as const)(
+    '%s: output, statistics and the gradients of input, gamma and beta',
+    (statistics) => {
+      const execution = runStep(
+        makeStep(
+          { ...tensors, x: shape, y: shape, dy: shape, dx: shape },
+          [
+            { kind: 'bn-forward', batchNorm: 'bn', statistics, input: 'x', output: 'y', relu: false },
+            {
+              kind: 'bn-backward',
+              batchNorm: 'bn',
+              input: 'x',
+              gradient: 'dy',
+              output: 'dx',
+              maskedBy: null,
+            },
+          ],
+          [batchNorm],
+        ),
+        values,
+      );
+      const { x, y, gradients } = reference();
+      const { mean, variance } = tf.moments(x, [0, 1, 2]);
+      expectClose(execution.read('bn.mean'), mean.dataSync());
+      expectClose(execution.read('bn.variance'), variance.dataSync());
+      expectClose(execution.read('y'), fromNhwc(y));
+      const [dx, dgamma, dbeta] = gradients as [tf.Tensor, tf.Tensor, tf.Tensor];
+      expectClose(execution.read('dx'), fromNhwc(dx));
+      expectClose(execution.read('bn.gamma.gradient'), dgamma.dataSync());
+      expectClose(execution.read('bn.beta.gradient'), dbeta.dataSync());
+    },
+  );
 
   it('in its four parts', () => {
     const execution = runStep(
@@ -226,7 +327,12 @@ describe('element-wise and joining operations', () => {
       { x, dz: gradient },
     );
     expectClose(execution.read('z'), tf.relu(tf.tensor1d(x)).dataSync());
-    expectClose(execution.read('dy'), tf.grad((t) => tf.relu(t))(tf.tensor1d(x), tf.tensor1d(gradient)).dataSync());
+    expectClose(
+      execution.read('dy'),
+      tf
+        .grad((t) => tf.relu(t))(tf.tensor1d(x), tf.tensor1d(gradient))
+        .dataSync(),
+    );
   });
 
   it('Concat and its gradient', () => {
@@ -266,7 +372,10 @@ describe('element-wise and joining operations', () => {
     const [tx, ty, td] = [tf.tensor1d(x), tf.tensor1d(y), tf.tensor1d(gradient)];
     expectClose(execution.read('total'), tf.add(tx, ty).dataSync());
     expectClose(execution.read('split'), tf.addN([tx, ty, td]).dataSync());
-    const [dx, dy] = tf.grads((...args: tf.Tensor[]) => tf.addN(args))([tx, ty], td) as [tf.Tensor, tf.Tensor];
+    const [dx, dy] = tf.grads((...args: tf.Tensor[]) => tf.addN(args))([tx, ty], td) as [
+      tf.Tensor,
+      tf.Tensor,
+    ];
     expectClose(execution.read('dx'), dx.dataSync());
     expectClose(execution.read('dy'), dy.dataSync());
   });
@@ -279,12 +388,23 @@ describe('element-wise and joining operations', () => {
     const execution = runStep(
       makeStep({ x: wide, out: wide, scale: wide, dout: wide, dx: wide }, [
         { kind: 'lrn-forward', localSize, alpha, beta, input: 'x', output: 'out', scale: 'scale' },
-        { kind: 'lrn-backward', localSize, alpha, beta, input: 'x', scale: 'scale', value: 'out', gradient: 'dout', output: 'dx' },
+        {
+          kind: 'lrn-backward',
+          localSize,
+          alpha,
+          beta,
+          input: 'x',
+          scale: 'scale',
+          value: 'out',
+          gradient: 'dout',
+          output: 'dx',
+        },
       ]),
       { x: input, dout },
     );
     // TensorFlow multiplies the sum by alpha, Caffe by alpha / localSize.
-    const forward = (t: tf.Tensor) => tf.localResponseNormalization(t as tf.Tensor4D, 2, 1, alpha / localSize, beta);
+    const forward = (t: tf.Tensor) =>
+      tf.localResponseNormalization(t as tf.Tensor4D, 2, 1, alpha / localSize, beta);
     expectClose(execution.read('out'), fromNhwc(forward(toNhwc(input, wide))));
     expectClose(execution.read('dx'), fromNhwc(tf.grad(forward)(toNhwc(input, wide), toNhwc(dout, wide))));
   });
@@ -294,7 +414,11 @@ const POOLS = [
   { name: '2x2', window: squareWindow(2, 2), output: [3, 2] },
   { name: '3x3, stride 2, padded', window: squareWindow(3, 2, 1), output: [3, 3] },
   { name: '3x3, stride 2, rounded up over the border', window: squareWindow(3, 2), output: [3, 2] },
-  { name: 'the whole plane', window: { ...squareWindow(1), kernelHeight: 6, kernelWidth: 5 }, output: [1, 1] },
+  {
+    name: 'the whole plane',
+    window: { ...squareWindow(1), kernelHeight: 6, kernelWidth: 5 },
+    output: [1, 1],
+  },
 ] as const;
 
 describe.each(POOLS)('pooling, $name', ({ window, output }) => {
@@ -352,8 +476,13 @@ describe('classifier', () => {
       ),
       values,
     );
-    const forward = (...[x, w, b]: tf.Tensor[]) => tf.add(tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D, false, true), b as tf.Tensor);
-    const inputs = [tf.tensor2d(values.x, [images, features]), tf.tensor2d(values.w, [outputs, features]), tf.tensor1d(values.b)];
+    const forward = (...[x, w, b]: tf.Tensor[]) =>
+      tf.add(tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D, false, true), b as tf.Tensor);
+    const inputs = [
+      tf.tensor2d(values.x, [images, features]),
+      tf.tensor2d(values.w, [outputs, features]),
+      tf.tensor1d(values.b),
+    ];
     expectClose(execution.read('out'), forward(...inputs).dataSync());
     const gradients = tf.grads(forward)(inputs, tf.tensor2d(values.dout, [images, outputs]));
     ['dx', 'dw', 'db'].forEach((name, at) => {
@@ -367,10 +496,19 @@ describe('classifier', () => {
     const labels = [0, 4, 2, 2, 1, 3];
     const shape = [images, classes, 1, 1];
     const execution = runStep(
-      makeStep({ logits: shape, labels: { shape: [images], role: 'label' }, p: shape, loss: [1], dlogits: shape }, [
-        { kind: 'softmax-loss-forward', input: 'logits', labels: 'labels', probabilities: 'p', loss: 'loss' },
-        { kind: 'softmax-loss-backward', probabilities: 'p', labels: 'labels', output: 'dlogits' },
-      ]),
+      makeStep(
+        { logits: shape, labels: { shape: [images], role: 'label' }, p: shape, loss: [1], dlogits: shape },
+        [
+          {
+            kind: 'softmax-loss-forward',
+            input: 'logits',
+            labels: 'labels',
+            probabilities: 'p',
+            loss: 'loss',
+          },
+          { kind: 'softmax-loss-backward', probabilities: 'p', labels: 'labels', output: 'dlogits' },
+        ],
+      ),
       { logits, labels },
     );
     const onehot = tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
@@ -387,7 +525,11 @@ describe('classifier', () => {
     const sketch = { kind: 'update', parameter: 'w', gradient: 'dw', velocity: 'v' } as const;
     const w = normals(7, 'w');
     const dw = normals(7, 'dw');
-    const execution = runStep(makeStep({ w: shape, dw: shape, v: shape }, [sketch, sketch]), { w, dw, v: new Float32Array(7) }, { settings: { optimiser } });
+    const execution = runStep(
+      makeStep({ w: shape, dw: shape, v: shape }, [sketch, sketch]),
+      { w, dw, v: new Float32Array(7) },
+      { settings: { optimiser } },
+    );
     const variable = tf.variable(tf.tensor1d(w));
     const trainer = tf.train.momentum(optimiser.learningRate, optimiser.momentum);
     for (let step = 0; step < 2; step++) {

@@ -31,7 +31,9 @@ describe('executing a training step', () => {
     { kind: 'pool-forward', mode: 'average', window: squareWindow(1), input: 'x', output: 'out', mask: null },
   ] as const)('lets an unwritten element show: $kind', (operation) => {
     const shape = [1, 1, 2, 2];
-    const execution = runStep(makeStep({ x: shape, given: shape, out: shape }, [operation]), { given: [1, 2, 3, 4] });
+    const execution = runStep(makeStep({ x: shape, given: shape, out: shape }, [operation]), {
+      given: [1, 2, 3, 4],
+    });
     for (const value of execution.read('out')) expect(value).toBeNaN();
   });
 
@@ -72,7 +74,8 @@ describe('executing a training step', () => {
       [batchNorm],
     );
     const values = { x: normals(150, 'threads', 2, 3) };
-    const varianceWith = (threads: number) => numbersOf(runStep(step, values, { settings: { threads } }).read('bn.variance'));
+    const varianceWith = (threads: number) =>
+      numbersOf(runStep(step, values, { settings: { threads } }).read('bn.variance'));
     expect(varianceWith(4)).toEqual(varianceWith(4));
     varianceWith(4).forEach((variance, channel) => {
       for (const threads of [1, 3, 64]) expect(varianceWith(threads)[channel]).toBeCloseTo(variance, 4);
@@ -95,10 +98,13 @@ describe('executing a training step', () => {
 
   it('drops the same elements under every schedule of a seed, and scales the others', () => {
     const shape = [1, 1, 10, 10];
-    const step = makeStep({ x: shape, mask: { shape, role: 'mask' }, out: shape, gradient: shape, back: shape }, [
-      { kind: 'dropout-forward', ratio: 0.25, input: 'x', output: 'out', mask: 'mask' },
-      { kind: 'dropout-backward', ratio: 0.25, gradient: 'gradient', mask: 'mask', output: 'back' },
-    ]);
+    const step = makeStep(
+      { x: shape, mask: { shape, role: 'mask' }, out: shape, gradient: shape, back: shape },
+      [
+        { kind: 'dropout-forward', ratio: 0.25, input: 'x', output: 'out', mask: 'mask' },
+        { kind: 'dropout-backward', ratio: 0.25, gradient: 'gradient', mask: 'mask', output: 'back' },
+      ],
+    );
     const values = { x: normals(100, 'x'), gradient: new Float32Array(100).fill(3) };
     const first = runStep(step, values);
     expect(numbersOf(first.read('out'))).toEqual(numbersOf(runStep(step, values).read('out')));
@@ -112,9 +118,9 @@ describe('executing a training step', () => {
   });
 
   it('names the tensor or BN layer that an operation asks for and the step lacks', () => {
-    expect(() => runStep(makeStep({ x: [1] }, [{ kind: 'relu-forward', input: 'x', output: 'lost' }]), {})).toThrow(
-      'no tensor "lost"',
-    );
+    expect(() =>
+      runStep(makeStep({ x: [1] }, [{ kind: 'relu-forward', input: 'x', output: 'lost' }]), {}),
+    ).toThrow('no tensor "lost"');
     const nameless = makeStep({ x: [1, 1, 1, 1] }, [
       { kind: 'bn-statistics', batchNorm: 'lost', statistics: 'two-pass', input: 'x' },
     ]);

@@ -7,7 +7,14 @@ import { describe, expect, it } from 'vitest';
 import type { ExecutionSettings } from '../../../src/numerics/execution.js';
 import type { Precision } from '../../../src/numerics/tensor-store.js';
 import type { BatchNorm, GradientSource, Window2d } from '../../../src/training/step.js';
-import { makeStep, normals, numbersOf, type OperationSketch, runStep, sketchBatchNorm } from './hand-made-step.js';
+import {
+  makeStep,
+  normals,
+  numbersOf,
+  type OperationSketch,
+  runStep,
+  sketchBatchNorm,
+} from './hand-made-step.js';
 
 interface Case {
   readonly input: readonly number[];
@@ -45,7 +52,8 @@ const cases: fc.Arbitrary<Case> = fc
     const padTop = drawn.pad ? drawn.kernelHeight - 1 : 0;
     const padLeft = drawn.pad ? Math.floor(drawn.kernelWidth / 2) : 0;
     // An input that needs no padding at the far edges, or has rows that no window reaches.
-    const height = (drawn.outputHeight - 1) * drawn.strideHeight + drawn.kernelHeight - padTop + drawn.surplus;
+    const height =
+      (drawn.outputHeight - 1) * drawn.strideHeight + drawn.kernelHeight - padTop + drawn.surplus;
     const width = (drawn.outputWidth - 1) * drawn.strideWidth + drawn.kernelWidth - padLeft + drawn.surplus;
     return {
       input: [drawn.images, drawn.channels * drawn.groups, height, width],
@@ -107,7 +115,10 @@ function expectEqual(
     const expected = numbersOf(b.read(name));
     expect(expected.every((value) => !Number.isNaN(value))).toBe(true);
     // == as numbers: a zero's sign has no meaning here.
-    expect(numbersOf(a.read(name)).map((value) => value + 0), name).toEqual(expected.map((value) => value + 0));
+    expect(
+      numbersOf(a.read(name)).map((value) => value + 0),
+      name,
+    ).toEqual(expected.map((value) => value + 0));
   }
 }
 
@@ -154,8 +165,20 @@ describe('a fused operation equals its parts', () => {
           drawn,
           { x: input, z: input, w: weights, b: [output[1] as number], out: output },
           [],
-          { x: normals(size(input), 'x'), w: normals(size(weights), 'w'), b: normals(output[1] as number, 'b') },
-          [{ ...conv, kind: 'conv-forward', input: 'x', load: { batchNorm: null, relu: true, storeTo: null }, output: 'out' }],
+          {
+            x: normals(size(input), 'x'),
+            w: normals(size(weights), 'w'),
+            b: normals(output[1] as number, 'b'),
+          },
+          [
+            {
+              ...conv,
+              kind: 'conv-forward',
+              input: 'x',
+              load: { batchNorm: null, relu: true, storeTo: null },
+              output: 'out',
+            },
+          ],
           [
             { kind: 'relu-forward', input: 'x', output: 'z' },
             { ...conv, kind: 'conv-forward', input: 'z', load: null, output: 'out' },
@@ -174,19 +197,41 @@ describe('a fused operation equals its parts', () => {
         const channels = output[1] as number;
         const own = batchNormOf('own', output);
         const wider = sketchBatchNorm('wider', channels + 3, own.batchNorm.elements);
-        const conv = { kind: 'conv-forward', window, groups, input: 'x', load: null, weights: 'w', bias: null } as const;
-        const tensors = { x: input, w: weights, out: output, joined: [output[0] as number, channels + 3, ...output.slice(2)] };
+        const conv = {
+          kind: 'conv-forward',
+          window,
+          groups,
+          input: 'x',
+          load: null,
+          weights: 'w',
+          bias: null,
+        } as const;
+        const tensors = {
+          x: input,
+          w: weights,
+          out: output,
+          joined: [output[0] as number, channels + 3, ...output.slice(2)],
+        };
         const pad = [output[0] as number, 2, ...output.slice(2)];
         const tail = [output[0] as number, 1, ...output.slice(2)];
         const shapes = { ...tensors, pad, tail };
-        const values = { x: normals(size(input), 'x'), w: normals(size(weights), 'w'), pad: normals(size(pad), 'pad'), tail: normals(size(tail), 'tail') };
+        const values = {
+          x: normals(size(input), 'x'),
+          w: normals(size(weights), 'w'),
+          pad: normals(size(pad), 'pad'),
+          tail: normals(size(tail), 'tail'),
+        };
         const layers = [own, wider];
         const statistics = [
           { batchNorm: 'own', channelOffset: 0, channels },
           { batchNorm: 'wider', channelOffset: 2, channels },
         ];
         const a = runStep(
-          makeStep(Object.assign({}, shapes, own.tensors, wider.tensors), [{ ...conv, output: 'out', statistics }], layers.map((l) => l.batchNorm)),
+          makeStep(
+            Object.assign({}, shapes, own.tensors, wider.tensors),
+            [{ ...conv, output: 'out', statistics }],
+            layers.map((l) => l.batchNorm),
+          ),
           values,
           drawn,
         );
@@ -207,7 +252,9 @@ describe('a fused operation equals its parts', () => {
         for (const vector of ['mean', 'variance', 'running-mean', 'running-variance']) {
           expect(numbersOf(a.read(`own.${vector}`))).toEqual(numbersOf(b.read(`own.${vector}`)));
           const range = (values: number[]) => values.slice(2, 2 + channels);
-          expect(range(numbersOf(a.read(`wider.${vector}`)))).toEqual(range(numbersOf(b.read(`wider.${vector}`))));
+          expect(range(numbersOf(a.read(`wider.${vector}`)))).toEqual(
+            range(numbersOf(b.read(`wider.${vector}`))),
+          );
         }
         expect(a.read('wider.mean')[0]).toBeNaN();
       }),
@@ -266,7 +313,11 @@ describe('a fused operation equals its parts', () => {
           drawn,
           { y: input, dz: input, dy: input, w: weights, dout: output },
           [],
-          { y: normals(size(input), 'y'), w: normals(size(weights), 'w'), dout: normals(size(output), 'dout') },
+          {
+            y: normals(size(input), 'y'),
+            w: normals(size(weights), 'w'),
+            dout: normals(size(output), 'dout'),
+          },
           [
             {
               ...conv,
@@ -301,8 +352,19 @@ describe('a fused operation equals its parts', () => {
           storeTo: store ? 'dx' : null,
         };
         const stored: GradientSource = { kind: 'stored', tensor: 'dx' };
-        const weightsGradient = { ...shape, kind: 'conv-backward-weights', output: 'dw', biasOutput: 'db' } as const;
-        const dataGradient = { ...shape, kind: 'conv-backward-data', weights: 'w', output: 'din', store: null } as const;
+        const weightsGradient = {
+          ...shape,
+          kind: 'conv-backward-weights',
+          output: 'dw',
+          biasOutput: 'db',
+        } as const;
+        const dataGradient = {
+          ...shape,
+          kind: 'conv-backward-data',
+          weights: 'w',
+          output: 'din',
+          store: null,
+        } as const;
         expectEqual(
           drawn,
           {
@@ -364,10 +426,22 @@ describe('a fused operation equals its parts', () => {
         };
         const { gammaGradient, betaGradient, gamma, beta } = bn.batchNorm;
         const all = valuesOf(bn.batchNorm);
-        const given = Object.fromEntries([gammaGradient, betaGradient, gamma, beta].map((name) => [name, all[name] as Float32Array]));
+        const given = Object.fromEntries(
+          [gammaGradient, betaGradient, gamma, beta].map((name) => [name, all[name] as Float32Array]),
+        );
         expectEqual(
           drawn,
-          { a: input, b: other, joined, dy: joined, dx: joined, rest: joined, total: joined, da: input, db: other },
+          {
+            a: input,
+            b: other,
+            joined,
+            dy: joined,
+            dx: joined,
+            rest: joined,
+            total: joined,
+            da: input,
+            db: other,
+          },
           [bn],
           {
             ...given,
@@ -386,7 +460,11 @@ describe('a fused operation equals its parts', () => {
                 { batchNorm: 'bn', channelOffset: channels, channels: 2 },
               ],
             },
-            { kind: 'split-backward', gradients: [{ kind: 'stored', tensor: 'rest' }, through], output: 'total' },
+            {
+              kind: 'split-backward',
+              gradients: [{ kind: 'stored', tensor: 'rest' }, through],
+              output: 'total',
+            },
             { kind: 'concat-backward', gradient: through, outputs: ['da', 'db'] },
           ],
           [

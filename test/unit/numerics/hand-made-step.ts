@@ -3,7 +3,14 @@ import { executeStep } from '../../../src/numerics/execute.js';
 import { Execution, type ExecutionSettings } from '../../../src/numerics/execution.js';
 import { fillNormal } from '../../../src/numerics/initialise.js';
 import type { Precision, Real } from '../../../src/numerics/tensor-store.js';
-import type { BatchNorm, Operation, Tensor, TensorRole, TrainingStep, Window2d } from '../../../src/training/step.js';
+import type {
+  BatchNorm,
+  Operation,
+  Tensor,
+  TensorRole,
+  TrainingStep,
+  Window2d,
+} from '../../../src/training/step.js';
 
 /** A tensor's shape, or its shape, role and storage where they are not a feature map's own. */
 export type TensorSketch =
@@ -11,7 +18,9 @@ export type TensorSketch =
   | { readonly shape: readonly number[]; readonly role?: TensorRole; readonly storage?: string };
 
 /** An operation without the fields that the numerics do not look at. */
-type Sketch<T> = T extends Operation ? Omit<T, 'name' | 'layer' | 'type' | 'phase'> & { readonly name?: string } : never;
+type Sketch<T> = T extends Operation
+  ? Omit<T, 'name' | 'layer' | 'type' | 'phase'> & { readonly name?: string }
+  : never;
 export type OperationSketch = Sketch<Operation>;
 
 export const EPSILON = 1e-5;
@@ -71,7 +80,13 @@ export function makeStep(
     batchNorms: new Map(batchNorms.map((batchNorm) => [batchNorm.layer, batchNorm])),
     operations: operations.map(
       (sketch, index) =>
-        ({ layer: 'layer', type: 'CONV', phase: 'forward', name: `${index}.${sketch.kind}`, ...sketch }) as Operation,
+        ({
+          layer: 'layer',
+          type: 'CONV',
+          phase: 'forward',
+          name: `${index}.${sketch.kind}`,
+          ...sketch,
+        }) as Operation,
     ),
   };
 }

@@ -29,7 +29,10 @@ describe.each(NAMES)('single-pass variance, %s', (name) => {
   it('equals the two-pass variance however the elements are shared among threads', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { maxLength: 30 }), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { maxLength: 30 }), {
+          minLength: 1,
+          maxLength: 6,
+        }),
         (shares) => {
           const all = shares.flat();
           fc.pre(all.length > 0);
@@ -88,7 +91,8 @@ describe('single-pass variance against a large mean', () => {
   const values = normals(count, 'large mean', ratio, 1);
   const exact = exactMoments([...values]).variance;
   const halves = [values.subarray(0, count / 2), values.subarray(count / 2)];
-  const errorOf = (name: VarianceFormName) => Math.abs(momentsOf(name, halves, 'float32').variance - exact) / exact;
+  const errorOf = (name: VarianceFormName) =>
+    Math.abs(momentsOf(name, halves, 'float32').variance - exact) / exact;
 
   it('loses digits as eps (mean / std)^2 in the plain form, and not more than the sums allow', () => {
     const predicted = MACHINE_EPSILON.float32 * ratio ** 2;

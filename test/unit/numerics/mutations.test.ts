@@ -16,7 +16,9 @@ const bnff = applySchedule(dense.step, 'bnff');
 const icf = applySchedule(dense.step, 'bnff+icf');
 
 function failures(comparison: ScheduleComparison, precision: 'float32' | 'float64'): string[] {
-  return comparison.tensors.filter((tensor) => tensor.precision === precision && !tensor.passed).map(({ tensor }) => tensor);
+  return comparison.tensors
+    .filter((tensor) => tensor.precision === precision && !tensor.passed)
+    .map(({ tensor }) => tensor);
 }
 
 /** Expects both precisions to find the error, and at the given tensor. */
@@ -204,8 +206,16 @@ describe('a wrong rewrite of the description is detected', () => {
 
   it.each([
     ['epsilon', (batchNorm: BatchNorm) => ({ ...batchNorm, epsilon: 0 }), 'dense_1/x2'],
-    ['the element count m', (batchNorm: BatchNorm) => ({ ...batchNorm, elements: batchNorm.elements - 1 }), 'dense_1/x1.weights.gradient'],
-    ['the momentum', (batchNorm: BatchNorm) => ({ ...batchNorm, momentum: 0.998 }), 'dense_1/x2/bn.running-mean'],
+    [
+      'the element count m',
+      (batchNorm: BatchNorm) => ({ ...batchNorm, elements: batchNorm.elements - 1 }),
+      'dense_1/x1.weights.gradient',
+    ],
+    [
+      'the momentum',
+      (batchNorm: BatchNorm) => ({ ...batchNorm, momentum: 0.998 }),
+      'dense_1/x2/bn.running-mean',
+    ],
   ])('a BN layer that is off by %s', (_what, rewrite, tensor) => {
     const batchNorms = new Map(bnff.batchNorms);
     batchNorms.set('dense_1/x2/bn', rewrite(batchNorms.get('dense_1/x2/bn') as BatchNorm));
@@ -217,12 +227,20 @@ describe('a wrong rewrite of the description is detected', () => {
 
 describe('a kernel that is written wrongly is detected', () => {
   it('the dgamma term dropped from the input gradient', () => {
-    const comparison = compareWith(dense, bnff, forgetTerm(({ gammaGradient }) => gammaGradient));
+    const comparison = compareWith(
+      dense,
+      bnff,
+      forgetTerm(({ gammaGradient }) => gammaGradient),
+    );
     expectDetected(comparison, 'dense_1/x1.weights.gradient');
   });
 
   it('the dbeta term dropped from the input gradient', () => {
-    const comparison = compareWith(dense, bnff, forgetTerm(({ betaGradient }) => betaGradient));
+    const comparison = compareWith(
+      dense,
+      bnff,
+      forgetTerm(({ betaGradient }) => betaGradient),
+    );
     expectDetected(comparison, 'dense_1/x1.weights.gradient');
   });
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseNetwork } from '../../../src/network/parse.js';
-import { MACHINE_EPSILON } from '../../../src/numerics/tensor-store.js';
 import { findLargestRatio } from '../../../src/numerics/studies/mean-to-deviation.js';
 import { renderSinglePassVariance } from '../../../src/numerics/studies/render-single-pass-variance.js';
 import {
@@ -10,6 +9,7 @@ import {
   studySinglePassVariance,
 } from '../../../src/numerics/studies/single-pass-variance.js';
 import { curveDistances, studyTraining } from '../../../src/numerics/studies/training-accuracy.js';
+import { MACHINE_EPSILON } from '../../../src/numerics/tensor-store.js';
 import { scaledDown, VERIFY_DEFAULTS } from '../../../src/numerics/verify.js';
 import { buildTrainingStep } from '../../../src/training/build.js';
 

@@ -1,0 +1,140 @@
+/** A channel's controller: takes requests into its queues and issues the commands that the scheduler has chosen. */
+import { accountBurst, accountWake } from './account.js';
+import { BANK, BANK_MORE, CHANNEL, COMMAND, COUNTER, ENTRY, FOUND } from './layout.js';
+import { catchUpRefresh, closeBank, closeRank, refresh } from './refresh.js';
+import { addRequest, findHits, forgetHits, holdsWrite, moreAt, releaseRequest, unlinkRequest } from './requests.js';
+import { updateOffer, updateOffers } from './scheduler.js';
+import { type DramState, bankAt } from './state.js';
+import { activate, autoPrecharge, column } from './timing.js';
+
+const { STRIDE: CHANNEL_STRIDE, CHOSEN_AT, CHOSEN_COMMAND, CHOSEN_ENTRY, QUEUED, HELD, SEQUENCE } = CHANNEL;
+const { AGED, AGE_CHECK, REFRESH_NEXT } = CHANNEL;
+const { READY: BANK_READY, HIT, ACTIVE } = BANK;
+const { COLUMNS, ACTIVATE_DELAY } = BANK_MORE;
+const { STRIDE: ENTRY_STRIDE, ROW, LINE, LIST, FOUND: FOUND_WORD, TAG, ACCEPTED, SEQUENCE: ENTRY_SEQUENCE } = ENTRY;
+const { READ, WRITE, ACTIVATE, PRECHARGE, PRECHARGE_ALL } = COMMAND;
+const { UNDECIDED, EMPTY, CONFLICT } = FOUND;
+const FOUND_HIT = FOUND.HIT;
+
+/** Whether the controller's queue of a direction has a free entry. */
+export function fits(d: DramState, channel: number, direction: number): boolean {
+  const queued = d.words[channel * CHANNEL_STRIDE + QUEUED + direction];
+  return queued < (direction === 1 ? d.writeQueueEntries : d.readQueueEntries);
+}
+
+/**
+ * Takes a request into its queue at `cycle`. The queue must have a free entry.
+ * @param line low 32 bits of the channel-local line
+ * @returns the word offset of its bank, or -1 if it is a read that a queued write answers, which takes no entry
+ */
+export function accept(
+  d: DramState,
+  channel: number,
+  line: number,
+  bank: number,
+  row: number,
+  direction: number,
+  arrivalPs: number,
+  tag: number,
+  cycle: number,
+): number {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const at = bankAt(d, channel, bank);
+  if (direction === 0 && holdsWrite(d, at, line)) return -1;
+  if (words[c + HELD] === 0) {
+    if (words[c + REFRESH_NEXT] <= cycle) catchUpRefresh(d, channel, cycle);
+    accountWake(d.account, channel, cycle);
+  }
+  const entry = addRequest(d, channel, at, direction, row);
+  words[entry + LINE] = line;
+  words[entry + TAG] = tag;
+  words[entry + ACCEPTED] = cycle;
+  words[entry + ENTRY_SEQUENCE] = words[c + SEQUENCE]++;
+  d.arrivalPs[(entry - d.entriesAt) / ENTRY_STRIDE] = arrivalPs;
+  words[c + QUEUED + direction]++;
+  words[c + HELD]++;
+  updateOffer(d, channel, at, direction);
+  return at;
+}
+
+/**
+ * Issues the chosen command at `cycle`.
+ * @returns the request whose column command this was, or -1. It is released, but its words stay valid until the next request is accepted.
+ */
+export function issue(d: DramState, channel: number, cycle: number): number {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const at = words[c + CHOSEN_AT];
+  const entry = words[c + CHOSEN_ENTRY];
+  switch (words[c + CHOSEN_COMMAND]) {
+    case READ:
+    case WRITE:
+      issueColumn(d, channel, at, entry, cycle);
+      return entry;
+    case ACTIVATE:
+      issueActivate(d, channel, at, entry, cycle);
+      return -1;
+    case PRECHARGE:
+      if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = CONFLICT;
+      closeBank(d, channel, at, cycle);
+      return -1;
+    case PRECHARGE_ALL:
+      closeRank(d, channel, at, cycle);
+      return -1;
+    default:
+      refresh(d, channel, at, cycle);
+      return -1;
+  }
+}
+
+function issueColumn(d: DramState, channel: number, at: number, entry: number, cycle: number): void {
+  const { words, counters, policy } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const k = channel * COUNTER.STRIDE;
+  const direction = words[entry + LIST] & 1;
+  const more = moreAt(d, at);
+  const opened = words[at + ACTIVE] === entry;
+  accountBurst(d, channel, at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
+  column(d, at, direction, cycle);
+  if (opened) {
+    words[at + ACTIVE] = -1;
+  } else {
+    unlinkRequest(d, entry);
+    words[c + QUEUED + direction]--;
+  }
+  releaseRequest(d, channel, entry);
+  words[c + HELD]--;
+  if (words[c + AGED] === entry) {
+    words[c + AGED] = -1;
+    words[c + AGE_CHECK] = 0;
+  }
+  if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = FOUND_HIT;
+  counters[k + COUNTER.FOUND_BASE + words[entry + FOUND_WORD]]++;
+  counters[k + (direction === 1 ? COUNTER.WRITTEN_LINES : COUNTER.READ_LINES)]++;
+  const columns = ++words[more + COLUMNS];
+  const unwanted = words[at + HIT] < 0 && words[at + HIT + 1] < 0;
+  if (columns >= policy.columnsPerActivate || (policy.closeWhenUnwanted && unwanted)) {
+    autoPrecharge(d, at);
+    forgetHits(d, at);
+    counters[k + COUNTER.PRECHARGES]++;
+  }
+  updateOffers(d, channel, at);
+}
+
+function issueActivate(d: DramState, channel: number, at: number, entry: number, cycle: number): void {
+  const { words } = d;
+  const more = moreAt(d, at);
+  if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = EMPTY;
+  const ready = words[at + BANK_READY + ACTIVATE];
+  const accepted = words[entry + ACCEPTED];
+  words[more + ACTIVATE_DELAY] = cycle - (ready > accepted ? ready : accepted);
+  words[more + COLUMNS] = 0;
+  d.counters[channel * COUNTER.STRIDE + COUNTER.ACTIVATES]++;
+  unlinkRequest(d, entry);
+  words[channel * CHANNEL_STRIDE + QUEUED + (words[entry + LIST] & 1)]--;
+  words[at + ACTIVE] = entry;
+  activate(d, at, words[entry + ROW], cycle);
+  findHits(d, at);
+  updateOffers(d, channel, at);
+}

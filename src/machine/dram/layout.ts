@@ -1,0 +1,127 @@
+/**
+ * Where things stand in the one Int32Array that holds all integer state of a DRAM: channels, ranks, bank groups, banks, request entries.
+ * Instances are named by the offset of their first word; offsets are even. Cycles are memory cycles relative to the channel's base cycle.
+ *
+ * Hot modules copy what they use into constants of their own (`const { OPEN_ROW } = BANK`): the engine folds a module's own constants into the
+ * code of its functions, but loads imported ones each time (2.5 times slower in a loop like the scheduler's).
+ */
+
+/** Later than any event, cycles. */
+export const NEVER = 2 ** 31 - 1;
+/** So far back that it constrains nothing, yet safe from overflow when a distance is added or a base moves. */
+export const LONG_AGO = -(2 ** 29);
+
+/** Commands. Those to a bank come in the order of the words that hold their earliest cycles; a read and a write are those of the open row. */
+export const COMMAND = { READ: 0, WRITE: 1, ACTIVATE: 2, PRECHARGE: 3, PRECHARGE_ALL: 4, REFRESH: 5 } as const;
+
+export const CHANNEL = {
+  STRIDE: 16,
+  /** First cycle at which the command bus is free. */
+  COMMAND_FREE: 0,
+  /** Cycle of the chosen command, or `NEVER`. */
+  NEXT: 1,
+  CHOSEN_COMMAND: 2,
+  /** Bank of the chosen command; rank for commands to a whole rank. */
+  CHOSEN_AT: 3,
+  CHOSEN_ENTRY: 4,
+  /** 0: reads are served, 1: writes are drained. */
+  WRITE_MODE: 5,
+  /** Entries in the read queue, and in the next word in the write queue. */
+  QUEUED: 6,
+  /** Requests in the queues and in the banks' active slots. */
+  HELD: 8,
+  /** Requests accepted so far; wraps. */
+  SEQUENCE: 9,
+  /** The request that has passed the age limit, or -1. */
+  AGED: 10,
+  /** The cycle from which a request may have passed it. */
+  AGE_CHECK: 11,
+  /** Earliest refresh due of the channel's ranks. */
+  REFRESH_NEXT: 12,
+  /** First free request entry, or -1. */
+  FREE: 13,
+  /** Priority class of the chosen command. */
+  CHOSEN_CLASS: 14,
+} as const;
+
+export const RANK = {
+  STRIDE: 16,
+  /** Four words: earliest cycle of each command to a bank as far as the rank constrains it. */
+  READY: 0,
+  /** The last four activates, and which of them is the oldest, for tFAW. */
+  FOUR_ACTIVATES: 4,
+  ACTIVATE_CURSOR: 8,
+  /** The cycle from which the next refresh is due. */
+  REFRESH_DUE: 9,
+} as const;
+
+export const GROUP = {
+  STRIDE: 4,
+  /** Four words: earliest cycle of each command to a bank as far as the bank group constrains it. */
+  READY: 0,
+} as const;
+
+/** One 64-byte host line. Where there are two words, the first is that of reads, the second that of writes. */
+export const BANK = {
+  STRIDE: 16,
+  /** -1: closed. */
+  OPEN_ROW: 0,
+  /** Four words: earliest cycle of each command as far as the bank itself constrains it. */
+  READY: 1,
+  GROUP_AT: 5,
+  RANK_AT: 6,
+  /** Two words: oldest queued request, or -1. */
+  HEAD: 7,
+  /** Two words: oldest queued request for the open row, or -1. */
+  HIT: 9,
+  /** The request that opened the row and has not had its column command yet, or -1. It is queued no more. */
+  ACTIVE: 11,
+  /** Two words: the command that the bank offers while reads (writes) are served, or -1. */
+  OFFER: 12,
+  /** Two words: the request on whose behalf. */
+  OFFER_ENTRY: 14,
+} as const;
+
+/** Words of a bank that a scheduling decision does not look at. */
+export const BANK_MORE = {
+  STRIDE: 4,
+  /** Two words: youngest queued request; valid while there is one. */
+  TAIL: 0,
+  /** Column commands since the activate. */
+  COLUMNS: 2,
+  /** Cycles by which tRRD and tFAW delayed the activate. */
+  ACTIVATE_DELAY: 3,
+} as const;
+
+export const ENTRY = {
+  STRIDE: 8,
+  ROW: 0,
+  /** Low 32 bits of the channel-local line. */
+  LINE: 1,
+  /** Bank, plus 1 for a write. */
+  LIST: 2,
+  /** Next in the bank's list, or in the list of free entries; -1 ends it. */
+  NEXT: 3,
+  /** What the first command on its behalf found: one of `FOUND`. */
+  FOUND: 4,
+  TAG: 5,
+  /** Cycle at which the controller's queue took it. */
+  ACCEPTED: 6,
+  /** Order of acceptance within the channel; wraps, so compare differences. */
+  SEQUENCE: 7,
+} as const;
+
+export const FOUND = { UNDECIDED: 0, HIT: 1, EMPTY: 2, CONFLICT: 3 } as const;
+
+/** Counters of a channel, doubles. Those of what requests found are indexed by `FOUND` from `FOUND_BASE` on. */
+export const COUNTER = {
+  STRIDE: 10,
+  READ_LINES: 0,
+  FOUND_BASE: 0,
+  WRITTEN_LINES: 4,
+  ACTIVATES: 5,
+  PRECHARGES: 6,
+  REFRESHES: 7,
+  READ_LATENCY_PS: 8,
+  FORWARDED: 9,
+} as const;

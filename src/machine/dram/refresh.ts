@@ -1,0 +1,59 @@
+/** All-bank refresh of ranks, and the refreshes that an idle channel has done meanwhile. */
+import { accountRefresh } from './account.js';
+import { BANK, CHANNEL, COUNTER, NEVER, RANK } from './layout.js';
+import { forgetHits } from './requests.js';
+import { updateOffers } from './scheduler.js';
+import { type DramState, firstBankOf, rankAt } from './state.js';
+import { earliestPrechargeAll, earliestRefresh, precharge, refreshRank } from './timing.js';
+
+/** Closes all open banks of a rank. */
+export function closeRank(d: DramState, channel: number, rank: number, cycle: number): void {
+  const first = firstBankOf(d, rank);
+  for (let at = first; at < first + d.banksPerRank * BANK.STRIDE; at += BANK.STRIDE) {
+    if (d.words[at + BANK.OPEN_ROW] < 0) continue;
+    closeBank(d, channel, at, cycle);
+  }
+}
+
+/** Closes one bank, by a precharge command issued at `cycle`. */
+export function closeBank(d: DramState, channel: number, at: number, cycle: number): void {
+  precharge(d, at, cycle);
+  forgetHits(d, at);
+  updateOffers(d, channel, at);
+  d.counters[channel * COUNTER.STRIDE + COUNTER.PRECHARGES]++;
+}
+
+/** Refreshes a rank whose banks are closed. */
+export function refresh(d: DramState, channel: number, rank: number, cycle: number): void {
+  refreshRank(d, rank, cycle);
+  d.counters[channel * COUNTER.STRIDE + COUNTER.REFRESHES]++;
+  accountRefresh(d.account, channel, cycle + d.timings.nRFC);
+  let next = NEVER;
+  for (let i = 0; i < d.ranks; i++) next = Math.min(next, d.words[rankAt(d, channel, i) + RANK.REFRESH_DUE]);
+  d.words[channel * CHANNEL.STRIDE + CHANNEL.REFRESH_NEXT] = next;
+}
+
+/**
+ * Does the refreshes that fell due by `now` while a channel had no requests. Nobody waited for them, so they cost no events: they are made
+ * up for when the next request comes. One that would begin at `now` or later is left to the scheduler.
+ */
+export function catchUpRefresh(d: DramState, channel: number, now: number): void {
+  const { words } = d;
+  const { nREFI } = d.timings;
+  const commandFree = words[channel * CHANNEL.STRIDE + CHANNEL.COMMAND_FREE];
+  for (let i = 0; i < d.ranks; i++) {
+    const rank = rankAt(d, channel, i);
+    for (;;) {
+      const due = words[rank + RANK.REFRESH_DUE];
+      const start = Math.max(due, commandFree, earliestPrechargeAll(d, rank));
+      if (start >= now) break;
+      closeRank(d, channel, rank, start);
+      const cycle = Math.max(start, earliestRefresh(d, rank));
+      if (cycle >= now) break;
+      const skipped = Math.max(0, Math.floor((now - due) / nREFI) - 1);
+      words[rank + RANK.REFRESH_DUE] += skipped * nREFI;
+      d.counters[channel * COUNTER.STRIDE + COUNTER.REFRESHES] += skipped;
+      refresh(d, channel, rank, cycle + skipped * nREFI);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import type { DramMemorySpec, DramTimings } from '../spec.js';
+import { type BusAccount, createBusAccount, rebaseAccount } from './account.js';
+import { BANK, BANK_MORE, CHANNEL, COUNTER, ENTRY, LONG_AGO, NEVER, RANK, GROUP } from './layout.js';
+import { ROW_POLICIES, type RowPolicy } from './row-policy.js';
+import { type ColumnGaps, columnGaps } from './gaps.js';
+
+/** All state of a DRAM's channels as plain data, with what of the spec their hot functions need. See `layout.ts` for the words. */
+export interface DramState {
+  readonly words: Int32Array;
+  readonly counters: Float64Array;
+  /** Arrival time of each request entry. */
+  readonly arrivalPs: Float64Array;
+  /** Absolute cycle of each channel's cycle 0. */
+  readonly baseCycle: Float64Array;
+  readonly account: BusAccount;
+
+  readonly channels: number;
+  readonly ranks: number;
+  readonly banksPerRank: number;
+  readonly banksPerChannel: number;
+  /** 32-bit words of a mask over a channel's banks. */
+  readonly maskWords: number;
+  readonly entriesPerChannel: number;
+  /** First words of the sections. Channels start at word 0. */
+  readonly ranksAt: number;
+  readonly groupsAt: number;
+  readonly banksAt: number;
+  readonly moreAt: number;
+  /** Banks by what they offer: per channel three masks (column command, activate, precharge) for reads and three for writes. */
+  readonly masksAt: number;
+  readonly entriesAt: number;
+
+  readonly tCKps: number;
+  readonly timings: DramTimings;
+  readonly gaps: ColumnGaps;
+  readonly policy: RowPolicy;
+  readonly refresh: boolean;
+  /** Writes queued above which a drain starts, and below which it stops. */
+  readonly drainAbove: number;
+  readonly drainBelow: number;
+  readonly readQueueEntries: number;
+  readonly writeQueueEntries: number;
+  readonly ageLimit: number;
+}
+
+/** A channel's cycles are moved back before they pass this; ages beyond half of it are not told apart. */
+export const REBASE_AT = 2 ** 30;
+
+/** Fresh state: all banks closed, nothing queued, the first refresh of rank r of R due after (r + 1) / R of tREFI. */
+export function createDramState(spec: DramMemorySpec, channels: number): DramState {
+  const { part, controller } = spec;
+  const { ranks, bankGroups, banksPerGroup, timings } = part;
+  const banksPerRank = bankGroups * banksPerGroup;
+  const banksPerChannel = ranks * banksPerRank;
+  const maskWords = Math.ceil(banksPerChannel / 32);
+  // A request that has opened a row leaves its queue, so that banks may hold one each beside the queues.
+  const entriesPerChannel = controller.readQueueEntries + controller.writeQueueEntries + banksPerChannel;
+  const aligned = (words: number): number => Math.ceil(words / 16) * 16;
+  const ranksAt = aligned(channels * CHANNEL.STRIDE);
+  const groupsAt = ranksAt + aligned(channels * ranks * RANK.STRIDE);
+  const banksAt = groupsAt + aligned(channels * ranks * bankGroups * GROUP.STRIDE);
+  const moreAt = banksAt + channels * banksPerChannel * BANK.STRIDE;
+  const masksAt = moreAt + aligned(channels * banksPerChannel * BANK_MORE.STRIDE);
+  const entriesAt = masksAt + aligned(channels * 6 * maskWords);
+  const words = new Int32Array(entriesAt + channels * entriesPerChannel * ENTRY.STRIDE);
+
+  for (let channel = 0; channel < channels; channel++) {
+    const c = channel * CHANNEL.STRIDE;
+    words[c + CHANNEL.NEXT] = NEVER;
+    words[c + CHANNEL.AGED] = -1;
+    words[c + CHANNEL.REFRESH_NEXT] = controller.refresh ? Math.floor(timings.nREFI / ranks) : NEVER;
+    const first = entriesAt + channel * entriesPerChannel * ENTRY.STRIDE;
+    words[c + CHANNEL.FREE] = first;
+    for (let i = 0; i < entriesPerChannel; i++) {
+      words[first + i * ENTRY.STRIDE + ENTRY.NEXT] = i + 1 < entriesPerChannel ? first + (i + 1) * ENTRY.STRIDE : -1;
+    }
+  }
+  for (let index = 0; index < channels * ranks; index++) {
+    const at = ranksAt + index * RANK.STRIDE;
+    words.fill(LONG_AGO, at, at + RANK.FOUR_ACTIVATES + 4);
+    // Ranks take turns, so that one of them can always work; one rank alone refreshes first after a whole interval.
+    words[at + RANK.REFRESH_DUE] = Math.floor((timings.nREFI * ((index % ranks) + 1)) / ranks);
+  }
+  words.fill(LONG_AGO, groupsAt, banksAt);
+  for (let index = 0; index < channels * banksPerChannel; index++) {
+    const at = banksAt + index * BANK.STRIDE;
+    words.fill(-1, at, at + BANK.STRIDE);
+    words.fill(LONG_AGO, at + BANK.READY, at + BANK.READY + 4);
+    words[at + BANK.GROUP_AT] = groupsAt + Math.floor(index / banksPerGroup) * GROUP.STRIDE;
+    words[at + BANK.RANK_AT] = ranksAt + Math.floor(index / banksPerRank) * RANK.STRIDE;
+  }
+
+  return {
+    words,
+    counters: new Float64Array(channels * COUNTER.STRIDE),
+    arrivalPs: new Float64Array(channels * entriesPerChannel),
+    baseCycle: new Float64Array(channels),
+    account: createBusAccount(channels),
+    channels,
+    ranks,
+    banksPerRank,
+    banksPerChannel,
+    maskWords,
+    entriesPerChannel,
+    ranksAt,
+    groupsAt,
+    banksAt,
+    moreAt,
+    masksAt,
+    entriesAt,
+    tCKps: part.tCKps,
+    timings,
+    gaps: columnGaps(timings),
+    policy: ROW_POLICIES[controller.rowPolicy](controller),
+    refresh: controller.refresh,
+    drainAbove: controller.writeHighWatermark * controller.writeQueueEntries,
+    drainBelow: controller.writeLowWatermark * controller.writeQueueEntries,
+    readQueueEntries: controller.readQueueEntries,
+    writeQueueEntries: controller.writeQueueEntries,
+    ageLimit: Math.min(controller.ageLimitCycles, REBASE_AT / 2),
+  };
+}
+
+/** Bank (numbered within its channel as by the address map) and rank as word offsets. */
+export function bankAt(d: DramState, channel: number, bank: number): number {
+  return d.banksAt + (channel * d.banksPerChannel + bank) * BANK.STRIDE;
+}
+
+export function rankAt(d: DramState, channel: number, rank: number): number {
+  return d.ranksAt + (channel * d.ranks + rank) * RANK.STRIDE;
+}
+
+/** First bank of a rank. */
+export function firstBankOf(d: DramState, rank: number): number {
+  return d.banksAt + ((rank - d.ranksAt) / RANK.STRIDE) * d.banksPerRank * BANK.STRIDE;
+}
+
+/** Moves all cycles of a channel back by `cycles`, at most `REBASE_AT`, and its base cycle up. */
+export function rebaseChannel(d: DramState, channel: number, cycles: number): void {
+  const { words } = d;
+  const shift = (from: number, count: number): void => {
+    for (let i = from; i < from + count; i++) words[i] = Math.max(LONG_AGO, words[i] - cycles);
+  };
+  const c = channel * CHANNEL.STRIDE;
+  shift(c + CHANNEL.COMMAND_FREE, 1);
+  if (words[c + CHANNEL.NEXT] !== NEVER) shift(c + CHANNEL.NEXT, 1);
+  words[c + CHANNEL.AGE_CHECK] = 0;
+  if (d.refresh) shift(c + CHANNEL.REFRESH_NEXT, 1);
+  for (let rank = 0; rank < d.ranks; rank++) {
+    const at = rankAt(d, channel, rank);
+    shift(at, RANK.FOUR_ACTIVATES + 4);
+    if (d.refresh) shift(at + RANK.REFRESH_DUE, 1);
+  }
+  for (let bank = 0; bank < d.banksPerChannel; bank++) {
+    const at = bankAt(d, channel, bank);
+    shift(at + BANK.READY, 4);
+    // Groups are shared by banks: shift each with its first bank.
+    const group = words[at + BANK.GROUP_AT];
+    if (bank === 0 || words[at - BANK.STRIDE + BANK.GROUP_AT] !== group) shift(group, GROUP.STRIDE);
+  }
+  const first = d.entriesAt + channel * d.entriesPerChannel * ENTRY.STRIDE;
+  for (let i = 0; i < d.entriesPerChannel; i++) shift(first + i * ENTRY.STRIDE + ENTRY.ACCEPTED, 1);
+  rebaseAccount(d.account, channel, cycles);
+  d.baseCycle[channel] += cycles;
+}
