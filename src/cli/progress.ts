@@ -1,4 +1,4 @@
-/** Progress on standard error: a bar with the time left on a terminal, a line at each tenth elsewhere. */
+/** Progress on standard error: a bar with the time left on a terminal, a line at the start and at each tenth elsewhere. */
 import cliProgress from 'cli-progress';
 import type { ListProgress } from '../sweep/pool.js';
 import type { CliContext } from './command.js';
@@ -47,9 +47,13 @@ function createBar(): ProgressDisplay {
 
 function createLines(context: CliContext): ProgressDisplay {
   const started = performance.now();
-  let tenths = 0;
+  let tenths = -1;
   return {
-    update({ share }) {
+    update({ share, points }) {
+      if (tenths < 0) {
+        tenths = 0;
+        context.err(`normcore: simulating ${points} ${points === 1 ? 'point' : 'points'}\n`);
+      }
       const now = Math.floor(share * 10 + 1e-9);
       if (now <= tenths) return;
       tenths = now;

@@ -9,7 +9,7 @@ import type { ProblemCollector } from './problems.js';
 export function checkResultFile(problems: ProblemCollector, option: string, path: string): void {
   const refuse = (reason: string): void => problems.add(`--${option}: ${path} cannot be written: ${reason}`);
   if (path === '') refuse('a file name is expected');
-  else if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) refuse('it is a directory');
+  else if (statOf(path)?.isDirectory()) refuse('it is a directory');
   else {
     let folder = dirname(resolve(path));
     let found = statOf(folder);
@@ -34,11 +34,12 @@ export function writeResultFile(path: string, text: string): void {
   }
 }
 
+/** Undefined where there is nothing, or where a part of the path is a file. */
 function statOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
-    return undefined; // below a file
+    return undefined;
   }
 }
 

@@ -13,6 +13,9 @@ import {
 import { commands } from './registry.js';
 import { packageVersion } from './version.js';
 
+/** Options that need no command. */
+const OWN_OPTIONS = new Set(['--help', '-h', '--version']);
+
 /** Where a defect is to be reported. */
 const REPORT_TO = "the project's issue tracker";
 
@@ -40,7 +43,9 @@ async function dispatch(
   registry: CommandRegistry,
 ): Promise<void> {
   const names = Object.keys(registry);
-  const given = argv.length === 0 ? names.filter((name) => registry[name]?.isDefault) : [...argv];
+  // `npm start -- --workers 1` means an option of the default command.
+  const isDefault = argv.length === 0 || (argv[0]?.startsWith('-') === true && !OWN_OPTIONS.has(argv[0]));
+  const given = [...(isDefault ? names.filter((name) => registry[name]?.isDefault) : []), ...argv];
   const word = given.find((argument) => !argument.startsWith('-'));
   if (word !== undefined && !Object.hasOwn(registry, word)) {
     throw new UserError(

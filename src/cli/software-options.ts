@@ -19,14 +19,18 @@ function addOptions<T>(parser: Argv<T>, schema: z.ZodType, heading: string): Arg
   return parser;
 }
 
+/** The settings on the modelled software that decide which operations there are; the others decide how they run. */
+export const graphSchema = softwareSchema.pick({ fuseBnRelu: true });
+
 /** Adds the options on the modelled software and on the schedules' choices. */
 export function addSoftwareOptions<T>(parser: Argv<T>): Argv<T> {
   addOptions(parser, softwareSchema, 'The modelled software:');
-  return addScheduleOptions(parser);
+  return addOptions(parser, scheduleOptionsSchema, 'Choices of the schedules:');
 }
 
-/** Adds the options on the schedules' choices. */
-export function addScheduleOptions<T>(parser: Argv<T>): Argv<T> {
+/** Adds those of them that change what fuses. */
+export function addFusionOptions<T>(parser: Argv<T>): Argv<T> {
+  addOptions(parser, graphSchema, 'The modelled software:');
   return addOptions(parser, scheduleOptionsSchema, 'Choices of the schedules:');
 }
 

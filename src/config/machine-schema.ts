@@ -10,7 +10,10 @@ export const MAX_CORES = 128;
 /** Most sockets: the socket link joins two. */
 export const MAX_SOCKETS = 2;
 
-const replacement = choice(['lru'], 'Which line of a full set gives way.').default('lru');
+const replacement = choice(
+  ['lru', 'fifo', 'random', 'plru', 'srrip'],
+  'Which line of a full set gives way. Runs with timing know lru; the others serve functional replays.',
+).default('lru');
 
 const core = section(
   {

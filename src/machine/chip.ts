@@ -7,7 +7,7 @@
  */
 import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
 import { createTagArray, type TagArray } from './cache/tag-array.js';
-import { createSharedLevel, hashLine, type SharedLevel, type SharedLevelCounters } from './coherence/shared-level.js';
+import { createSharedLevel, hashLine, rangeOfHash, type SharedLevel, type SharedLevelCounters } from './coherence/shared-level.js';
 import { Clock, type ClockRegisters, createClock } from './clock.js';
 import { createEngine, type Engine } from './core/engine.js';
 import { createMainMemory } from './dram/create.js';
@@ -118,6 +118,7 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     socketLink: spec.socketLink,
     tilesPerSocket: tilesOf(spec),
     clustersPerSocket,
+    cores,
     coresPerCluster,
   });
   const memory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
@@ -223,9 +224,9 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
           const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
           const home = placement.homeOf(line, socket);
           const now = clock[Clock.Now] as number;
-          let extra = (clock[Clock.Known] as number) - now + controllerPs + latency.toSlicePs(core, line);
+          let extra = (clock[Clock.Known] as number) - now + controllerPs + (shared.lastWayPs[0] as number);
           if (home !== socket) extra += crossLink(0);
-          if (sharesParameters && fetchers > 1 && line >= parameterBase && line < parameterEnd && hashLine(line) % fetchers !== 0) {
+          if (sharesParameters && fetchers > 1 && line >= parameterBase && line < parameterEnd && rangeOfHash(hashLine(line), fetchers) !== 0) {
             clock[Clock.Ready] = now + extra + idleMemoryPs;
             return true;
           }
@@ -236,7 +237,7 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
         write(core, line, tag) {
           const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
           const home = placement.homeOf(line, socket);
-          let extra = latency.toSlicePs(core, line) * 2 + controllerPs;
+          let extra = latency.toSlicePs(core, hashLine(line)) * 2 + controllerPs;
           if (home !== socket) extra += crossLink(1);
           engine.returnPs[tag] = extra;
           enqueue(channelOf(line, home), line, true, tag);

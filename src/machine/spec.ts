@@ -19,7 +19,8 @@ export interface CoreSpec {
   readonly storePorts: number;
 }
 
-export type Replacement = 'lru';
+/** Which line of a full set gives way; see `cache/replacement/registry.ts`. */
+export type Replacement = 'lru' | 'fifo' | 'random' | 'plru' | 'srrip';
 
 export interface CacheSpec {
   readonly capacityBytes: number;

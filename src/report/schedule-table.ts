@@ -52,13 +52,15 @@ export function renderScheduleTable(points: readonly PointResult[]): string {
 export function describeSampling(points: readonly PointResult[]): string {
   const [{ sampling, batch }] = points as [PointResult];
   const { cores, totalCores, images, channels, pilotCores } = sampling;
-  const least = Math.min(...points.map((point) => point.sampling.pilots));
   if (cores === totalCores && images === batch)
     return `All ${cores} cores and ${batch} images were simulated.`;
-  return (
-    `${cores} of ${totalCores} cores were simulated, with ${images} of ${batch} images and ${channels} memory ${channels === 1 ? 'channel' : 'channels'}, and stand for the whole.\n` +
-    `The sampling error was measured on at least ${least} operations per schedule, which ran on ${pilotCores} cores too.`
-  );
+  const pilots = points.map((point) => point.sampling.pilots);
+  const share = `${cores} of ${totalCores} cores were simulated, with ${images} of ${batch} images and ${channels} memory ${channels === 1 ? 'channel' : 'channels'}, and stand for the whole.`;
+  const correction =
+    Math.max(...pilots) === 0
+      ? 'No operation waits mostly for memory, so that no time had to be corrected.'
+      : `Times were corrected, and the error measured, by operations that ran on ${pilotCores} cores too: at least ${Math.min(...pilots)} per schedule.`;
+  return `${share}\n${correction}`;
 }
 
 function percent(fraction: number | undefined): number | null {

@@ -11,8 +11,8 @@
  * not. The stated error is two standard errors of the corrected total.
  */
 import seedrandom from 'seedrandom';
-import type { Program } from '../kernel/kernel.js';
 import { Category } from '../statistics/time-loss.js';
+import type { Operation } from '../training/step.js';
 import type { KernelResult } from './run.js';
 
 export interface Calibration {
@@ -38,44 +38,41 @@ export function correctedPs(kernel: KernelResult, calibration: Calibration): num
   return Math.round(kernel.timePs * (1 + calibration.coefficient * memoryShare(kernel)));
 }
 
-/** Kernels of a program that a pilot simulates. */
-export interface PilotChoice {
-  /** Index of the kernel whose time counts. */
-  readonly index: number;
-  /** First kernel that is run: the ones before `index` fill the caches. */
-  readonly first: number;
+/** A pilot: the same kernel on the sample and on the larger share, both behind the same kernels. */
+export interface PilotPair {
+  readonly sample: KernelResult;
+  readonly larger: KernelResult;
 }
 
+/** A pilot moves at least this many lines per core: several times what queues and prefetchers hold, so that its pace is that of the steady state. */
+const PILOT_MINIMUM_LINES = 6_000;
+/** And at most this many, since it is simulated again on many cores. */
+const PILOT_MAXIMUM_LINES = 60_000;
+
+/** Operations that compute more than they move: their time hardly waits for memory. */
+const COMPUTING = new Set<Operation['type']>(['CONV', 'FC', 'Loss', 'Update']);
+
 /**
- * Draws pilots: of the kernels that wait for memory for more than half of their time, systematically over the running sum of that time, from a start drawn by the
- * seed; for each, the cheapest kernel to simulate within its stretch.
+ * Draws pilots among the operations that move data rather than compute and are neither short nor long: systematically over the step, from a start drawn by the seed, so
+ * that they come from all its parts.
+ * @param linesPerCore lines that each operation sweeps, per simulated core
+ * @returns indices of operations, ascending; fewer than `count` where there are not as many candidates
  */
-export function choosePilots(kernels: readonly KernelResult[], count: number, seed: string): PilotChoice[] {
-  const candidates = kernels.map((kernel, index) => ({ kernel, index })).filter(({ kernel }) => memoryShare(kernel) > 0.5 && kernel.timePs > 0);
-  const total = candidates.reduce((sum, { kernel }) => sum + kernel.timePs, 0);
-  const random = seedrandom(`${seed}/pilots`);
-  const choices: PilotChoice[] = [];
-  let threshold = (random() * total) / count;
-  let sum = 0;
-  for (const { kernel, index } of candidates) {
-    sum += kernel.timePs;
-    if (sum < threshold || choices.length >= count) continue;
-    threshold += total / count;
-    choices.push({ index, first: Math.max(0, index - 1) });
-  }
-  return choices;
-}
-
-/** The kernels of a pilot as a program of its own. */
-export function excerpt(program: Program, choice: PilotChoice): Program {
-  return { ...program, kernels: program.kernels.slice(choice.first, choice.index + 1) };
+export function choosePilots(operations: readonly Operation[], linesPerCore: readonly number[], count: number, seed: string): number[] {
+  const candidates = operations.flatMap(({ type }, index) => {
+    const lines = linesPerCore[index] as number;
+    return !COMPUTING.has(type) && lines >= PILOT_MINIMUM_LINES && lines <= PILOT_MAXIMUM_LINES ? [index] : [];
+  });
+  if (candidates.length <= count) return candidates;
+  const stride = candidates.length / count;
+  const start = seedrandom(`${seed}/pilots`)() * stride;
+  return Array.from({ length: count }, (_, pilot) => candidates[Math.floor(start + pilot * stride)] as number);
 }
 
 /**
- * @param pairs of each pilot: its result on the sample and on the larger share, both behind the same kernels
  * @param kernels all kernels of the point, on the sample
  */
-export function calibrate(pairs: readonly { sample: KernelResult; larger: KernelResult }[], kernels: readonly KernelResult[]): Calibration {
+export function calibrate(pairs: readonly PilotPair[], kernels: readonly KernelResult[]): Calibration {
   if (pairs.length === 0) return NO_CALIBRATION;
   const points = pairs.map(({ sample, larger }) => ({ x: memoryShare(sample), y: larger.timePs / sample.timePs - 1 }));
   const sumXx = points.reduce((sum, { x }) => sum + x * x, 0);

@@ -1,35 +1,16 @@
 /**
  * One point: a network's training step under a schedule on a machine, from the graph to cycles and bytes. A pure function of its settings.
  */
-import type { OperationType, Phase, Program, SoftwareOptions } from '../kernel/kernel.js';
-import { lowerProgram } from '../kernel/lower.js';
+import type { OperationType, Phase } from '../kernel/kernel.js';
 import { LINE_BYTES } from '../kernel/op-stream.js';
-import type { MachineSpec } from '../machine/spec.js';
-import type { Network } from '../network/layers.js';
-import { applySchedule } from '../schedule/apply.js';
-import type { ScheduleOptions, SchedulePass } from '../schedule/pass.js';
 import { Category } from '../statistics/time-loss.js';
-import { buildTrainingStep } from '../training/build.js';
-import type { TrainingStep } from '../training/step.js';
-import { type Calibration, calibrate, choosePilots, correctedPs, excerpt, memoryShare, NO_CALIBRATION, type PilotChoice } from './calibration.js';
-import { type KernelResult, runProgram } from './run.js';
-import { type Sample, shareOf, smallestShare, wholeSample } from './share.js';
-import { peakBandwidth, peakFlops, targetOf } from './target.js';
+import { type Calibration, calibrate, correctedPs, memoryShare } from './calibration.js';
+import { type PartResult, type PointSettings, type Progress, partsOf, pilotSampleOf, sampleOf, simulatePart } from './part.js';
+import type { KernelResult } from './run.js';
+import { peakBandwidth, peakFlops } from './target.js';
 
-export interface PointSettings {
-  readonly network: Network;
-  readonly machine: MachineSpec;
-  /** Name of a schedule, or names joined by `+`. */
-  readonly schedule: string;
-  readonly batch: number;
-  /** Simulate every core and every image. */
-  readonly exact: boolean;
-  readonly seed: string;
-  readonly software: SoftwareOptions & { readonly fuseBnRelu: boolean };
-  readonly scheduleOptions: ScheduleOptions;
-  /** Passes that the schedule may name beside those shipped. */
-  readonly userPasses?: readonly SchedulePass[];
-}
+export type { PointSettings, Progress } from './part.js';
+export { sampleOf } from './part.js';
 
 export interface OperationResult {
   readonly name: string;
@@ -79,56 +60,10 @@ export interface PointResult {
   readonly operations: readonly OperationResult[];
 }
 
-export interface Progress {
-  /** Operations simulated so far, pilots included, of all. */
-  (done: number, total: number): void;
-}
-
-/** One core alone has nobody to contend with. */
-const MINIMUM_CORES = 2;
-/** Operations of a point that are also simulated on a larger share. */
-const PILOTS = 6;
-
-/** The training step of a point, with `images` of its mini-batch. */
-export function buildStep(settings: PointSettings, images: number): TrainingStep {
-  const baseline = buildTrainingStep(settings.network, { batch: images, fuseBnRelu: settings.software.fuseBnRelu });
-  return applySchedule(baseline, settings.schedule, settings.scheduleOptions, settings.userPasses ?? []);
-}
-
-function lowerSample(settings: PointSettings, sample: Sample): Program {
-  return lowerProgram(buildStep(settings, sample.images), targetOf(settings.machine, sample, settings.batch), settings.software);
-}
-
-/** The share that pilots run on: a whole socket where there are two, the whole machine where there is one. */
-function pilotSample(settings: PointSettings): Sample {
-  const { machine, batch } = settings;
-  return shareOf(machine, batch, machine.coresPerSocket) ?? wholeSample(machine, batch);
-}
-
-/** Simulates the pilots on the sample and on the larger share. */
-function runPilots(settings: PointSettings, sample: Sample, program: Program, kernels: readonly KernelResult[], onPilot: () => void): Calibration {
-  const larger = pilotSample(settings);
-  const largerProgram = lowerSample(settings, larger);
-  const lastOf = (share: Sample, of: Program, choice: PilotChoice): KernelResult =>
-    runProgram(settings.machine, share.share, excerpt(of, choice)).kernels.at(-1) as KernelResult;
-  const pairs = choosePilots(kernels, PILOTS, settings.seed).map((choice) => {
-    const pair = { sample: lastOf(sample, program, choice), larger: lastOf(larger, largerProgram, choice) };
-    onPilot();
-    return pair;
-  });
-  return calibrate(pairs, kernels);
-}
-
-/** The sample that a point is simulated on. */
-export function sampleOf(settings: PointSettings): Sample {
-  return settings.exact ? wholeSample(settings.machine, settings.batch) : smallestShare(settings.machine, settings.batch, MINIMUM_CORES);
-}
-
 /** Core-seconds of the whole chip by category; what the calibration adds is booked in proportion to the waits for memory that it corrects. */
 function lossSeconds(kernel: KernelResult, calibration: Calibration, totalCores: number): number[] {
   const total = kernel.lossPs.reduce((sum, ps) => sum + ps, 0);
-  const corrected = correctedPs(kernel, calibration);
-  const added = corrected - kernel.timePs;
+  const added = correctedPs(kernel, calibration) - kernel.timePs;
   const waits = total * memoryShare(kernel);
   return kernel.lossPs.map((ps, category) => {
     const isWait = category === Category.DramLatency || category === Category.DramBandwidth || category === Category.Barrier;
@@ -137,19 +72,17 @@ function lossSeconds(kernel: KernelResult, calibration: Calibration, totalCores:
   });
 }
 
-/** Simulates a point. @throws ScheduleError, RangeError, SimulatorBug */
-export function simulatePoint(settings: PointSettings, onProgress: Progress = () => {}): PointResult {
+/** Puts a point together from its parts, which must be those that `partsOf` names, in its order. */
+export function assemblePoint(settings: PointSettings, parts: readonly PartResult[]): PointResult {
   const { machine } = settings;
   const sample = sampleOf(settings);
-  const program = lowerSample(settings, sample);
-  const isSampled = sample.scale !== 1;
-  const steps = program.kernels.length + (isSampled ? PILOTS : 0);
-  let done = 0;
-  const advance = (): void => onProgress(++done, steps);
-  const run = runProgram(machine, sample.share, program, { onKernel: advance });
-  const calibration = isSampled ? runPilots(settings, sample, program, run.kernels, advance) : NO_CALIBRATION;
-  const { scale } = sample;
-  const operations = run.kernels.map((kernel): OperationResult => ({
+  const { scale, share } = sample;
+  const kernels = parts.flatMap((part) => part.kernels);
+  const calibration = calibrate(
+    parts.flatMap((part) => part.pilots),
+    kernels,
+  );
+  const operations = kernels.map((kernel): OperationResult => ({
     name: kernel.name,
     type: kernel.type,
     phase: kernel.phase,
@@ -158,11 +91,12 @@ export function simulatePoint(settings: PointSettings, onProgress: Progress = ()
     flops: Math.round(kernel.flops * scale),
     dramReadBytes: Math.round(kernel.dramReadLines * LINE_BYTES * scale),
     dramWriteBytes: Math.round(kernel.dramWrittenLines * LINE_BYTES * scale),
-    lossSeconds: lossSeconds(kernel, calibration, sample.share.totalCores),
+    lossSeconds: lossSeconds(kernel, calibration, share.totalCores),
   }));
   const sumOf = (value: (operation: OperationResult) => number): number => operations.reduce((sum, operation) => sum + value(operation), 0);
-  const seconds = run.kernels.reduce((sum, kernel) => sum + correctedPs(kernel, calibration), 0) * 1e-12;
-  const forwardSeconds = sumOf((operation) => (operation.phase === 'forward' ? operation.seconds : 0));
+  const secondsOf = (isWanted: (phase: Phase) => boolean): number =>
+    kernels.reduce((sum, kernel) => sum + (isWanted(kernel.phase) ? correctedPs(kernel, calibration) : 0), 0) * 1e-12;
+  const seconds = secondsOf(() => true);
   const dramReadBytes = sumOf((operation) => operation.dramReadBytes);
   const dramWriteBytes = sumOf((operation) => operation.dramWriteBytes);
   const flops = sumOf((operation) => operation.flops);
@@ -173,8 +107,8 @@ export function simulatePoint(settings: PointSettings, onProgress: Progress = ()
     batch: settings.batch,
     cycles: Math.round(seconds * machine.core.frequencyHz),
     seconds,
-    forwardSeconds,
-    backwardSeconds: seconds - forwardSeconds,
+    forwardSeconds: secondsOf((phase) => phase === 'forward'),
+    backwardSeconds: secondsOf((phase) => phase !== 'forward'),
     dramReadBytes,
     dramWriteBytes,
     flops,
@@ -182,14 +116,23 @@ export function simulatePoint(settings: PointSettings, onProgress: Progress = ()
     flopsShare: flops / seconds / peakFlops(machine),
     error: calibration.error,
     sampling: {
-      cores: sample.share.cores,
-      totalCores: sample.share.totalCores,
+      cores: share.cores,
+      totalCores: share.totalCores,
       images: sample.images,
-      channels: sample.share.channels,
+      channels: share.channels,
       pilots: calibration.pilots,
-      pilotCores: isSampled ? pilotSample(settings).share.cores : 0,
+      pilotCores: scale === 1 ? 0 : pilotSampleOf(settings).share.cores,
       coefficient: calibration.coefficient,
     },
     operations,
   };
+}
+
+/** Simulates a point, part after part. @throws ScheduleError, RangeError, SimulatorBug */
+export function simulatePoint(settings: PointSettings, onProgress: Progress = () => {}): PointResult {
+  const names = partsOf(settings);
+  const parts = names.map((name, index) =>
+    simulatePart(settings, name, (done, total) => onProgress(index + done / total, names.length)),
+  );
+  return assemblePoint(settings, parts);
 }

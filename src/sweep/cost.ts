@@ -8,10 +8,10 @@ import type { TrainingStep } from '../training/step.js';
 /** What an operation that sweeps no feature map is reckoned at, bytes: it still has parameters to walk and barriers to meet. */
 const SMALLEST_COST_BYTES = 1e5;
 
-/**
- * A pilot (see `simulatePoint`) runs its operation and the one before it, on the sample and on a share that is three times as large.
- */
-const OPERATIONS_PER_PILOT = 2 * (1 + 3);
+/** A pilot (see `simulatePoint`) runs its operation behind the one or more before it that fill the caches: about two operations. */
+const OPERATIONS_PER_PILOT = 2;
+/** Pilots that are reckoned with before a point has said how many it has. */
+const EXPECTED_PILOTS = 6;
 
 /** Work of a point. */
 export interface PointCost {
@@ -28,23 +28,21 @@ export class CostEstimator {
   /** Never throws: a schedule that is refused later counts like the baseline here. */
   estimate(point: PointSettings): PointCost {
     const perImage = this.#costsPerImage(point);
-    const { images, scale } = sampleOf(point);
+    const { images, scale, share } = sampleOf(point);
     // after[i]: cost of the first i operations.
     const after = [0];
     for (const bytes of perImage)
       after.push((after.at(-1) as number) + Math.max(SMALLEST_COST_BYTES, bytes * images));
     const operations = after.at(-1) as number;
-    // Operations are drawn in proportion to their time, so the mean pilot is longer than the mean operation.
-    const drawn = perImage.reduce((sum, bytes) => sum + (bytes * images) ** 2, 0) / operations;
-    const pilots = (steps: number): number =>
-      scale === 1 ? 0 : (steps - perImage.length) * OPERATIONS_PER_PILOT * drawn;
+    // On the sample and on a socket.
+    const larger = point.machine.coresPerSocket / share.cores;
+    const pilot = scale === 1 ? 0 : (OPERATIONS_PER_PILOT * (1 + larger) * operations) / perImage.length;
     return {
-      total: operations + pilots(perImage.length * (1 + 1 / 64)),
+      total: operations + EXPECTED_PILOTS * pilot,
       shareDone(done, steps) {
-        if (steps <= 0) return 0;
-        const whole = operations + pilots(steps);
+        const whole = operations + (steps - perImage.length) * pilot;
         if (done <= perImage.length) return (after[done] as number) / whole;
-        return (operations + (pilots(steps) * (done - perImage.length)) / (steps - perImage.length)) / whole;
+        return (operations + (done - perImage.length) * pilot) / whole;
       },
     };
   }

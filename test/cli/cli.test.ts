@@ -163,6 +163,9 @@ describe('commands of any registry', () => {
     });
     expect((await run([], registry)).status).toBe(0);
     expect(batch).toBe(7);
+    expect((await run(['--batch', '3'], registry)).status).toBe(0);
+    expect(batch).toBe(3);
+    expect((await run(['--help'], registry)).out).toContain('normcore broken');
   });
 
   it('ask for one where there is no default', async () => {

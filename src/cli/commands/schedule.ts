@@ -3,14 +3,14 @@ import { applySchedule } from '../../schedule/apply.js';
 import { ScheduleError } from '../../schedule/errors.js';
 import { NAMED_SCHEDULES, SCHEDULE_PASSES } from '../../schedule/registry.js';
 import { fusionReport } from '../../schedule/report.js';
-import { scheduleOptionsSchema, softwareSchema } from '../../sweep/point-options.js';
+import { scheduleOptionsSchema } from '../../sweep/point-options.js';
 import { buildTrainingStep } from '../../training/build.js';
 import { type CliContext, type CreateCommand, UserError } from '../command.js';
 import { toJson } from '../json.js';
 import { loadNetwork } from '../network-source.js';
 import { ProblemCollector } from '../problems.js';
 import { describeFusion } from '../schedule-text.js';
-import { addSoftwareOptions, pickOptions } from '../software-options.js';
+import { addFusionOptions, graphSchema, pickOptions } from '../software-options.js';
 import { renderTable } from '../table.js';
 
 interface ShowArguments extends Readonly<Record<string, unknown>> {
@@ -35,7 +35,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
         'show <schedule>',
         'what a schedule fuses where in a network, and why the rest cannot be fused',
         (show) =>
-          addSoftwareOptions(
+          addFusionOptions(
             show
               .positional('schedule', {
                 describe: 'a schedule, a pass, or several joined by +',
@@ -83,7 +83,7 @@ function showSchedule(context: CliContext, argv: ShowArguments): void {
   problems.checkSchedule('schedule', argv.schedule);
   problems.throwIfAny();
   if (network === undefined) throw new Error('a network without problems is missing');
-  const { fuseBnRelu } = pickOptions(softwareSchema, argv);
+  const { fuseBnRelu } = pickOptions(graphSchema, argv);
   // What fuses does not depend on how many images there are.
   const before = buildTrainingStep(network, { batch: 1, fuseBnRelu });
   try {

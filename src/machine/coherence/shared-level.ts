@@ -76,6 +76,10 @@ export interface SharedLevel {
   flush(): void;
   readonly grantedFlags: Int32Array;
   readonly source: Int32Array;
+  /** One-way latency between the core of the last request and its slice. */
+  readonly lastWayPs: Int32Array;
+  /** Cluster that supplied the last request's data from its own copy, which may itself still be on its way; -1 for none. */
+  readonly supplier: Int32Array;
   readonly counters: SharedLevelCounters;
 }
 
@@ -94,7 +98,12 @@ const GRANT_DIRTY = 1;
 
 /** Spreads line addresses evenly over slices: the golden-ratio multiplicative hash (Knuth, TAOCP 3, 6.4). */
 export function hashLine(line: number): number {
-  return Math.imul(line ^ (line >>> 15), 0x9e3779b1) >>> 0;
+  return Math.imul(line ^ (line >>> 15), 0x9e3779b1);
+}
+
+/** Which of n equal ranges a hash falls in, n < 2^15. */
+export function rangeOfHash(hash: number, n: number): number {
+  return ((hash >>> 16) * n) >>> 16;
 }
 
 /**
@@ -118,6 +127,8 @@ export function createSharedLevel(
   const portFreePs = new Float64Array(sockets * slicesPerSocket);
   const grantedFlags = new Int32Array(1);
   const source = new Int32Array(1);
+  const lastWayPs = new Int32Array(1);
+  const supplier = new Int32Array(1);
   const counters: SharedLevelCounters = {
     requests: 0,
     hits: 0,
@@ -133,7 +144,7 @@ export function createSharedLevel(
   const leavesOnHit = inclusion === 'victim';
 
   function sliceOf(line: number): number {
-    return Math.floor((hashLine(line) * slicesPerSocket) / 4294967296);
+    return rangeOfHash(hashLine(line), slicesPerSocket);
   }
 
   function baseOf(socket: number, slice: number, line: number): number {
@@ -280,8 +291,10 @@ export function createSharedLevel(
       counters.directoryEvictions++;
       at = first + (counters.directoryEvictions % directoryWays);
       const victimLine = line(at);
+      // Of a shared line the other socket may hold copies too.
+      const shared = sockets === 2 && ((entries[at] as number) & EXCLUSIVE) === 0 ? CACHE_SHARED : 0;
       const dirty = invalidateEntry(at, socket, -1);
-      takeIn(socket, base, victimLine, dirty, 0);
+      takeIn(socket, base, victimLine, dirty, shared);
     }
     entries[at] = ((address >> setBits) << DIRECTORY_BITS) | entryFlags;
     return at;
@@ -337,16 +350,19 @@ export function createSharedLevel(
   function request(core: number, cluster: number, address: number, exclusive: boolean): boolean {
     const socket = sockets === 1 ? 0 : cluster < clustersPerSocket ? 0 : 1;
     const local = cluster - socket * clustersPerSocket;
-    const slice = sliceOf(address);
+    const hash = hashLine(address);
+    const slice = rangeOfHash(hash, slicesPerSocket);
     const base = baseOf(socket, slice, address);
     const port = socket * slicesPerSocket + slice;
-    const wayPs = latency.toSlicePs(core, address);
+    const wayPs = latency.toSlicePs(core, hash);
+    lastWayPs[0] = wayPs;
     let start = (clock[Clock.Now] as number) + wayPs;
     if ((portFreePs[port] as number) > start) start = portFreePs[port] as number;
     portFreePs[port] = start + occupancyPs;
     const known = start + slicePs;
     counters.requests++;
     source[0] = Source.Llc;
+    supplier[0] = -1;
     const held = findDirectory(base, address);
     const cacheAt = cacheWays > 0 ? findCache(base, address) : -1;
 
@@ -362,7 +378,8 @@ export function createSharedLevel(
         counters.hits++;
         counters.forwards++;
         const ownerCluster = socket * clustersPerSocket + owner;
-        const ready = known + latency.sliceToClusterPs(ownerCluster, address) + snoopPs + latency.betweenClustersPs(ownerCluster, core);
+        supplier[0] = ownerCluster;
+        const ready = known + latency.sliceToClusterPs(ownerCluster, hash) + snoopPs + latency.betweenClustersPs(ownerCluster, core);
         if (exclusive) {
           const dirty = above.invalidate(ownerCluster, address);
           counters.invalidations++;
@@ -549,5 +566,5 @@ export function createSharedLevel(
     entries.fill(INVALID);
   }
 
-  return { request, evict, purge, sharersOf, cached, flush, grantedFlags, source, counters };
+  return { request, evict, purge, sharersOf, cached, flush, grantedFlags, source, lastWayPs, supplier, counters };
 }

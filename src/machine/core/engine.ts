@@ -195,6 +195,10 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   const mshrLatencyShare = new Float64Array(clusters * mshrs).fill(1);
   const mshrFill = new Int32Array(clusters * mshrs).fill(-1);
   const freeMshrs = createFreeList(clusters, mshrs, mshrReadyPs);
+  /** MSHRs of other clusters whose data this one's cluster supplies once it has it itself. */
+  const followFirst = new Int32Array(clusters * mshrs).fill(-1);
+  const followNext = new Int32Array(clusters * mshrs).fill(-1);
+  const followDelayPs = new Float64Array(clusters * mshrs);
   /** MSHR that last fetched a line of this hash, to find it without a search. */
   const mshrHint = new Int32Array(clusters * 256);
   const coreOfFill = Int32Array.from({ length: cores * fills }, (_, fill) => Math.floor(fill / fills));
@@ -396,6 +400,11 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     }
     mshrReadyPs[tag] = ready;
     mshrLatencyShare[tag] = share;
+    settleMshr(tag);
+  }
+
+  /** The answer for an MSHR is known: pass it on to the fill buffers and the MSHRs of other clusters that wait for it. */
+  function settleMshr(tag: number): void {
     const cluster = clusterOfMshr[tag] as number;
     freeMshrs.put(cluster, tag);
     let fill = mshrFill[tag] as number;
@@ -407,6 +416,15 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     }
     for (let core = cluster * coresPerCluster; core < (cluster + 1) * coresPerCluster; core++) {
       if (waitKind[core] === Wait.Anything) wake(core, mshrReadyPs, tag);
+    }
+    let follower = followFirst[tag] as number;
+    followFirst[tag] = -1;
+    while (follower >= 0) {
+      const next = followNext[follower] as number;
+      mshrReadyPs[follower] = (mshrReadyPs[tag] as number) + (followDelayPs[follower] as number);
+      mshrLatencyShare[follower] = mshrLatencyShare[tag] as number;
+      settleMshr(follower);
+      follower = next;
     }
   }
 
@@ -482,16 +500,21 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     return dirty;
   }
 
-  /** Keeps the L1Ds of a cluster coherent among themselves when one of them misses. */
-  function askSiblings(core: number, cluster: number, line: number, exclusive: boolean): void {
+  /** Keeps the L1Ds of a cluster coherent among themselves when one of them misses. @returns whether another keeps a copy */
+  function askSiblings(core: number, cluster: number, line: number, exclusive: boolean): boolean {
+    let keeps = false;
     for (let other = cluster * coresPerCluster; other < (cluster + 1) * coresPerCluster; other++) {
       if (other === core) continue;
       const at = l1.find(other, line);
       if (at < 0) continue;
       if (((l1Entries[at] as number) & Flag.Dirty) !== 0) dropFromL1(other, line, Flag.Dirty);
       if (exclusive) l1.remove(at);
-      else l1Entries[at] = (l1Entries[at] as number) & ~(Flag.Dirty | Flag.Writable);
+      else {
+        keeps = true;
+        l1Entries[at] = (l1Entries[at] as number) & ~(Flag.Dirty | Flag.Writable);
+      }
     }
+    return keeps;
   }
 
   /** Sends a request of the last private level out, with the MSHR that is first in the free list. `mshrReadyPs` then tells when it is answered, Infinity if that is not known. */
@@ -504,12 +527,33 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     mshrLatencyShare[mshr] = 1;
     mshrFill[mshr] = -1;
     startPs[mshr] = clock[Clock.Now] as number;
+    if (known && (shared.supplier[0] as number) >= 0 && follow(mshr, shared.supplier[0] as number, line)) return;
     if (known || memory.read(core, line, mshr)) {
       mshrReadyPs[mshr] = clock[Clock.Ready] as number;
       freeMshrs.put(cluster, mshr);
     } else {
       mshrReadyPs[mshr] = UNKNOWN;
     }
+  }
+
+  /**
+   * Data supplied by another cluster cannot arrive before that cluster has it. Moves Clock.Ready accordingly.
+   * @returns true where the supplier's own answer is not known yet: the MSHR then waits for it
+   */
+  function follow(mshr: number, supplierCluster: number, line: number): boolean {
+    const first = mshrOf(supplierCluster, line);
+    if (first < 0) return false;
+    const delay = (clock[Clock.Ready] as number) - (clock[Clock.Now] as number);
+    if (mshrReadyPs[first] !== UNKNOWN) {
+      clock[Clock.Ready] = Math.max(clock[Clock.Ready] as number, (mshrReadyPs[first] as number) + delay);
+      return false;
+    }
+    mshrReadyPs[mshr] = UNKNOWN;
+    mshrSource[mshr] = mshrSource[first] as number;
+    followDelayPs[mshr] = delay;
+    followNext[mshr] = followFirst[first] as number;
+    followFirst[first] = mshr;
+    return true;
   }
 
   /** Lets the streamer see an access below the L1D and sends out what it wants. */
@@ -595,7 +639,7 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     let granted: number;
     let waitsFor = -1;
     if (l2At >= 0 && !needsPermission) {
-      if (sharesCluster) askSiblings(core, cluster, line, exclusive);
+      const isShared = sharesCluster && askSiblings(core, cluster, line, exclusive);
       let entry = l2Entries[l2At] as number;
       const now = timePs[core] as number;
       const start = Math.max(l2PortFreePs[cluster] as number, now);
@@ -603,7 +647,7 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
       fillReadyPs[fill] = start + l2LatencyPs;
       fillSource[fill] = Source.L2;
       fillLatencyShare[fill] = 1;
-      granted = entry & Flag.Writable;
+      granted = isShared ? 0 : entry & Flag.Writable;
       if ((entry & (Flag.InFlight | Flag.Prefetched)) !== 0) {
         const mshr = (entry & Flag.InFlight) !== 0 ? mshrOf(cluster, line) : -1;
         if ((entry & Flag.Prefetched) !== 0) {

@@ -3,7 +3,7 @@ import { accountBurst, accountWake } from './account.js';
 import { BANK, BANK_MORE, CHANNEL, COMMAND, COUNTER, ENTRY, FOUND } from './layout.js';
 import { catchUpRefresh, closeBank, closeRank, refresh } from './refresh.js';
 import { addRequest, findHits, forgetHits, holdsWrite, moreAt, releaseRequest, unlinkRequest } from './requests.js';
-import { updateOffer, updateOffers } from './scheduler.js';
+import { setActive, updateOffer, updateOffers } from './scheduler.js';
 import { type DramState, bankAt } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
@@ -98,7 +98,7 @@ function issueColumn(d: DramState, channel: number, at: number, entry: number, c
   accountBurst(d, channel, at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
   column(d, at, direction, cycle);
   if (opened) {
-    words[at + ACTIVE] = -1;
+    setActive(d, at, -1);
   } else {
     unlinkRequest(d, entry);
     words[c + QUEUED + direction]--;
@@ -133,7 +133,7 @@ function issueActivate(d: DramState, channel: number, at: number, entry: number,
   d.counters[channel * COUNTER.STRIDE + COUNTER.ACTIVATES]++;
   unlinkRequest(d, entry);
   words[channel * CHANNEL_STRIDE + QUEUED + (words[entry + LIST] & 1)]--;
-  words[at + ACTIVE] = entry;
+  setActive(d, at, entry);
   activate(d, at, words[entry + ROW], cycle);
   findHits(d, at);
   updateOffers(d, channel, at);

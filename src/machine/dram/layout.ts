@@ -53,6 +53,8 @@ export const RANK = {
   ACTIVATE_CURSOR: 8,
   /** The cycle from which the next refresh is due. */
   REFRESH_DUE: 9,
+  /** Two words, for reads and for writes: no bank that offers a precharge can have it before. */
+  PRECHARGE_FROM: 10,
 } as const;
 
 export const GROUP = {
@@ -76,10 +78,21 @@ export const BANK = {
   HIT: 9,
   /** The request that opened the row and has not had its column command yet, or -1. It is queued no more. */
   ACTIVE: 11,
-  /** Two words: the command that the bank offers while reads (writes) are served, or -1. */
+  /** Two words: the command that the bank offers while reads (writes) are served, or -1. None while there is an active request. */
   OFFER: 12,
   /** Two words: the request on whose behalf. */
   OFFER_ENTRY: 14,
+} as const;
+
+/** Banks of a rank by what they wait for, one bit each. */
+export const MASK = {
+  STRIDE: 8,
+  /** Two words: banks with an active read, with an active write. */
+  OPENED: 0,
+  /** Two words each: banks that offer a column command, an activate, a precharge, while reads (writes) are served. */
+  COLUMN: 2,
+  ACTIVATE: 4,
+  PRECHARGE: 6,
 } as const;
 
 /** Words of a bank that a scheduling decision does not look at. */

@@ -1,6 +1,6 @@
 import type { DramMemorySpec, DramTimings } from '../spec.js';
 import { type BusAccount, createBusAccount, rebaseAccount } from './account.js';
-import { BANK, BANK_MORE, CHANNEL, COUNTER, ENTRY, LONG_AGO, NEVER, RANK, GROUP } from './layout.js';
+import { BANK, BANK_MORE, CHANNEL, COUNTER, ENTRY, GROUP, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
 import { ROW_POLICIES, type RowPolicy } from './row-policy.js';
 import { type ColumnGaps, columnGaps } from './gaps.js';
 
@@ -17,16 +17,16 @@ export interface DramState {
   readonly channels: number;
   readonly ranks: number;
   readonly banksPerRank: number;
+  /** log2 of it. */
+  readonly rankShift: number;
   readonly banksPerChannel: number;
-  /** 32-bit words of a mask over a channel's banks. */
-  readonly maskWords: number;
   readonly entriesPerChannel: number;
   /** First words of the sections. Channels start at word 0. */
   readonly ranksAt: number;
   readonly groupsAt: number;
   readonly banksAt: number;
   readonly moreAt: number;
-  /** Banks by what they offer: per channel three masks (column command, activate, precharge) for reads and three for writes. */
+  /** Masks of banks, `MASK` per rank. */
   readonly masksAt: number;
   readonly entriesAt: number;
 
@@ -52,16 +52,16 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
   const { ranks, bankGroups, banksPerGroup, timings } = part;
   const banksPerRank = bankGroups * banksPerGroup;
   const banksPerChannel = ranks * banksPerRank;
-  const maskWords = Math.ceil(banksPerChannel / 32);
   // A request that has opened a row leaves its queue, so that banks may hold one each beside the queues.
   const entriesPerChannel = controller.readQueueEntries + controller.writeQueueEntries + banksPerChannel;
+  if (banksPerRank > 32) throw new RangeError(`a rank of ${banksPerRank} banks is not supported; at most 32`);
   const aligned = (words: number): number => Math.ceil(words / 16) * 16;
   const ranksAt = aligned(channels * CHANNEL.STRIDE);
   const groupsAt = ranksAt + aligned(channels * ranks * RANK.STRIDE);
   const banksAt = groupsAt + aligned(channels * ranks * bankGroups * GROUP.STRIDE);
   const moreAt = banksAt + channels * banksPerChannel * BANK.STRIDE;
   const masksAt = moreAt + aligned(channels * banksPerChannel * BANK_MORE.STRIDE);
-  const entriesAt = masksAt + aligned(channels * 6 * maskWords);
+  const entriesAt = masksAt + aligned(channels * ranks * MASK.STRIDE);
   const words = new Int32Array(entriesAt + channels * entriesPerChannel * ENTRY.STRIDE);
 
   for (let channel = 0; channel < channels; channel++) {
@@ -99,8 +99,8 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     channels,
     ranks,
     banksPerRank,
+    rankShift: Math.log2(banksPerRank),
     banksPerChannel,
-    maskWords,
     entriesPerChannel,
     ranksAt,
     groupsAt,
@@ -149,6 +149,7 @@ export function rebaseChannel(d: DramState, channel: number, cycles: number): vo
   for (let rank = 0; rank < d.ranks; rank++) {
     const at = rankAt(d, channel, rank);
     shift(at, RANK.FOUR_ACTIVATES + 4);
+    shift(at + RANK.PRECHARGE_FROM, 2);
     if (d.refresh) shift(at + RANK.REFRESH_DUE, 1);
   }
   for (let bank = 0; bank < d.banksPerChannel; bank++) {

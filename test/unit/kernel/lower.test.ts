@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tensorLines } from '../../../src/kernel/address-map.js';
+import { checkKernel } from '../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../src/kernel/check/walk.js';
 import type { LineRange, SoftwareOptions, Target } from '../../../src/kernel/kernel.js';
 import { lowerProgram } from '../../../src/kernel/lower.js';
 import { applySchedule } from '../../../src/schedule/apply.js';
@@ -8,7 +10,6 @@ import { buildTrainingStep } from '../../../src/training/build.js';
 import type { Operation, Tensor, TrainingStep } from '../../../src/training/step.js';
 import { loadZooNetwork } from '../network/zoo.js';
 import { makeTarget, SOFTWARE } from './streaming/fixtures.js';
-import { checkKernel, countAccesses, walkKernel } from './walk.js';
 
 const SMALL = { imageSize: { height: 32, width: 32 }, channelDivisor: 4 };
 const SCHEDULES = ['baseline', 'rcf', 'rcf+mvf', 'bnff', 'bnff+icf'];

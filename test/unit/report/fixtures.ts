@@ -53,7 +53,15 @@ export function pointOf(
     bandwidthShare: 0.5,
     flopsShare: 0.25,
     error: 0.0123,
-    sampling: { cores: 2, totalCores: CORES, images: 2, channels: 1, pilots: 6, pilotCores: 4 },
+    sampling: {
+      cores: 2,
+      totalCores: CORES,
+      images: 2,
+      channels: 1,
+      pilots: 6,
+      pilotCores: 4,
+      coefficient: 0.02,
+    },
     operations,
     ...rest,
   };

@@ -105,8 +105,10 @@ describe('the table of schedules', () => {
     const [baseline, bnff] = twoSchedules();
     const fewer = { ...bnff, sampling: { ...bnff.sampling, pilots: 3 } };
     expect(describeSampling([baseline, fewer])).toMatch(
-      /^2 of 4 cores were simulated, with 2 of 4 images and 1 memory channel.*at least 3 operations.* 4 cores/s,
+      /^2 of 4 cores were simulated, with 2 of 4 images and 1 memory channel.* 4 cores too: at least 3 per schedule\.$/s,
     );
+    const uncorrected = { ...baseline, sampling: { ...baseline.sampling, pilots: 0 } };
+    expect(describeSampling([uncorrected])).toContain('no time had to be corrected');
     const whole = { ...baseline, sampling: { ...baseline.sampling, cores: 4, images: 4 } };
     expect(describeSampling([whole])).toBe('All 4 cores and 4 images were simulated.');
   });

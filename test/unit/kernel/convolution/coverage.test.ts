@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkKernel } from '../walk.js';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
 import {
   convFlops,
   DIRECTIONS,

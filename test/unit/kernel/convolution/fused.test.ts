@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import type { LoweringContext } from '../../../../src/kernel/context.js';
 import { rangeOf } from '../../../../src/kernel/context.js';
 import type { LoadTransform } from '../../../../src/training/step.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 import type { Direction, Fusion, Shape } from './cases.js';
 import { convFlops, lowerCase, makeContext, outSize, SHAPES, SKYLAKE } from './cases.js';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { walkKernel } from '../../../../src/kernel/check/walk.js';
 import { forwardAxis } from '../../../../src/kernel/convolution/axis.js';
 import {
   chooseDirectBlock,
@@ -9,7 +10,6 @@ import { channelStep } from '../../../../src/kernel/convolution/weight-gradient.
 import { chooseGradientBlock } from '../../../../src/kernel/convolution/weight-gradient-pointwise.js';
 import type { Target } from '../../../../src/kernel/kernel.js';
 import { NO_INSTRUCTIONS, stepCost, tileOverhead } from '../../../../src/kernel/micro-kernel.js';
-import { walkKernel } from '../walk.js';
 import type { Direction, Shape } from './cases.js';
 import { convFlops, KNIGHTS_LANDING, lowerCase, makeContext, SKYLAKE, TEACHING } from './cases.js';
 

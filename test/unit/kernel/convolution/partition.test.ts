@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import { rangeOf } from '../../../../src/kernel/context.js';
 import type { GridShape } from '../../../../src/kernel/convolution/thread-grid.js';
 import { balanceGrid, placeOf } from '../../../../src/kernel/convolution/thread-grid.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 import type { Fusion, Shape } from './cases.js';
 import {
   DIRECTIONS,

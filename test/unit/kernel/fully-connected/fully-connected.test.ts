@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import { lowerFcBackwardData, lowerFcForward } from '../../../../src/kernel/fully-connected/data.js';
 import { multiplyAddCost } from '../../../../src/kernel/fully-connected/matrix-cost.js';
 import { lowerFcBackwardWeights } from '../../../../src/kernel/fully-connected/weights.js';
@@ -13,7 +15,6 @@ import {
   plain,
   wholeRange,
 } from '../streaming/fixtures.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 
 function layer(
   input: readonly number[],

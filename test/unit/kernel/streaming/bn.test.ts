@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { geometryOf } from '../../../../src/kernel/address-map.js';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import type { SoftwareOptions, Target } from '../../../../src/kernel/kernel.js';
 import {
   lowerBnBackward,
@@ -14,7 +16,6 @@ import {
 } from '../../../../src/kernel/streaming/bn-forward.js';
 import { blockGroups, boxOf } from '../../../../src/kernel/streaming/bn-grid.js';
 import type { BnBackward, BnForward } from '../../../../src/training/step.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 import {
   batchNorm,
   feature,

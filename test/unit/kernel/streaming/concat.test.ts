@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import { lowerConcatBackward, lowerConcatForward } from '../../../../src/kernel/streaming/concat.js';
 import type { ConcatBackward, ConcatForward, GradientSource } from '../../../../src/training/step.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 import { batchNorm, feature, makeContext, makeStep, makeTarget, named, wholeRange } from './fixtures.js';
 
 function concatContext(images: number, parts: readonly number[], side: number, threads: number) {

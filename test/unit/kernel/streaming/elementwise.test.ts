@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import {
   lowerDropoutBackward,
   lowerDropoutForward,
@@ -10,7 +12,6 @@ import {
 import { lowerSplitBackward, lowerSumForward } from '../../../../src/kernel/streaming/sum.js';
 import { lowerUpdate } from '../../../../src/kernel/streaming/update.js';
 import type { GradientSource, SplitBackward } from '../../../../src/training/step.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 import {
   batchNorm,
   feature,

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../../../../src/kernel/check/shadow.js';
+import { countAccesses, walkKernel } from '../../../../src/kernel/check/walk.js';
 import { lowerLrnBackward, lowerLrnForward } from '../../../../src/kernel/streaming/lrn.js';
 import { lowerPoolBackward, lowerPoolForward } from '../../../../src/kernel/streaming/pooling.js';
 import {
@@ -7,7 +9,6 @@ import {
   lowerSoftmaxLossForward,
 } from '../../../../src/kernel/streaming/softmax-loss.js';
 import type { PoolBackward, PoolForward, Window2d } from '../../../../src/training/step.js';
-import { checkKernel, countAccesses, walkKernel } from '../walk.js';
 import { feature, makeContext, makeStep, makeTarget, named, plain, wholeRange } from './fixtures.js';
 
 function pooling(

@@ -70,6 +70,7 @@ class Model {
         socketLink: sockets === 2 ? { latencyPs: 100, bytesPerSecond: Infinity } : null,
         tilesPerSocket: clustersPerSocket,
         clustersPerSocket,
+        cores: clusters,
         coresPerCluster: 1,
       }),
       {

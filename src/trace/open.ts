@@ -1,0 +1,45 @@
+/** Any trace, whatever its format: told by its first bytes. */
+import { type AddressLimit, type ByteSource, TraceError, type TraceReader } from './access.js';
+import { createBinaryReader, isBinaryTrace, readBinaryHeader } from './binary/reader.js';
+import { MAGIC } from './binary/format.js';
+import { createDinReader } from './din.js';
+import { SourceBuffer } from './source-buffer.js';
+
+/** A trace's file, opened as often as there are cores in it. */
+export interface Trace {
+  readonly name: string;
+  readonly cores: number;
+  /** The accesses of one of its cores, from the start. To be called once per core. @throws TraceError */
+  open(core: number, limit: AddressLimit): TraceReader;
+}
+
+/**
+ * Opens a trace.
+ * @param openSource gives its bytes from the start
+ * @param isReadOnce the bytes come only once: from a pipe, say
+ * @throws TraceError for an empty file, and for one of several cores whose bytes come only once
+ */
+export function openTrace(openSource: () => ByteSource, isReadOnce: boolean): Trace {
+  let first: SourceBuffer | null = new SourceBuffer(openSource());
+  const { name } = first.source;
+  if (first.fill(MAGIC.length) === 0) throw new TraceError(`${name}: is empty. Expected: a Dinero trace (.din) or a binary trace of Normcore's, either of them also as gzip`);
+  const isBinary = isBinaryTrace(first.bytes.subarray(first.at, first.end));
+  const cores = isBinary ? readBinaryHeader(first) : 1;
+  if (cores > 1 && isReadOnce) {
+    first.source.close();
+    throw new TraceError(`${name}: a trace of ${cores} cores is read in several places at once; give it as a plain file, not packed and not through a pipe`);
+  }
+
+  function take(): SourceBuffer {
+    const input = first ?? new SourceBuffer(openSource());
+    if (first === null) readBinaryHeader(input);
+    first = null;
+    return input;
+  }
+
+  return {
+    name,
+    cores,
+    open: (core, limit) => (isBinary ? createBinaryReader(take(), cores, core, limit) : createDinReader(take(), limit)),
+  };
+}

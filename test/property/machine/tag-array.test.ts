@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createTagArray, Flag, type TagArray } from '../../../src/machine/cache/tag-array.js';
+
+/** LRU caches written for clarity: per instance and set a list, most recent first. */
+class NaiveCaches {
+  readonly #sets = new Map<string, { line: number; flags: number }[]>();
+
+  constructor(
+    readonly sets: number,
+    readonly ways: number,
+  ) {}
+
+  #set(instance: number, line: number) {
+    const key = `${instance}/${line % this.sets}`;
+    const known = this.#sets.get(key) ?? [];
+    this.#sets.set(key, known);
+    return known;
+  }
+
+  flags(instance: number, line: number): number | null {
+    return this.#set(instance, line).find((entry) => entry.line === line)?.flags ?? null;
+  }
+
+  promote(instance: number, line: number): void {
+    const set = this.#set(instance, line);
+    const at = set.findIndex((entry) => entry.line === line);
+    set.unshift(...set.splice(at, 1));
+  }
+
+  insert(instance: number, line: number, flags: number): { line: number; flags: number } | null {
+    const set = this.#set(instance, line);
+    set.unshift({ line, flags });
+    return set.length > this.ways ? (set.pop() as { line: number; flags: number }) : null;
+  }
+
+  remove(instance: number, line: number): void {
+    const set = this.#set(instance, line);
+    set.splice(
+      set.findIndex((entry) => entry.line === line),
+      1,
+    );
+  }
+
+  contents(instance: number): string[] {
+    return [...this.#sets]
+      .filter(([key]) => key.startsWith(`${instance}/`))
+      .flatMap(([, set]) => set.map(({ line, flags }) => `${line}:${flags}`))
+      .sort();
+  }
+}
+
+function contents(tags: TagArray, instance: number): string[] {
+  const found: string[] = [];
+  tags.forEach(instance, (line, flags, at) => {
+    expect(tags.lineAt(at)).toBe(line);
+    found.push(`${line}:${flags}`);
+  });
+  return found.sort();
+}
+
+describe('a tag array', () => {
+  it('is a set of LRU caches: same hits, same victims, same flags as a naive model', () => {
+    const shape = fc.record({ instances: fc.integer({ min: 1, max: 3 }), setBits: fc.integer({ min: 0, max: 4 }), ways: fc.integer({ min: 1, max: 16 }) });
+    const step = fc.record({ instance: fc.nat(2), near: fc.nat(80), far: fc.nat(3), flags: fc.nat(15), kind: fc.nat(9) });
+    fc.assert(
+      fc.property(shape, fc.array(step, { maxLength: 400 }), ({ instances, setBits, ways }, steps) => {
+        const sets = 2 ** setBits;
+        const tags = createTagArray(instances, sets, ways);
+        const naive = new NaiveCaches(sets, ways);
+        for (const { instance: any, near, far, flags, kind } of steps) {
+          const instance = any % instances;
+          // Lines up to the last that the tags are said to hold.
+          const line = far === 3 ? tags.lineLimit - 1 - near : (far * tags.lineLimit) / 4 + near;
+          const at = tags.find(instance, line);
+          const expected = naive.flags(instance, line);
+          expect(at >= 0).toBe(expected !== null);
+          if (at < 0) {
+            tags.insert(instance, line, flags);
+            const victim = naive.insert(instance, line, flags);
+            expect(tags.victimLine[0]).toBe(victim?.line ?? -1);
+            if (victim !== null) expect(tags.victimFlags[0]).toBe(victim.flags);
+          } else {
+            expect((tags.entries[at] as number) & 15).toBe(expected);
+            expect(tags.lineAt(at)).toBe(line);
+            if (kind === 0) {
+              tags.remove(at);
+              naive.remove(instance, line);
+            } else {
+              const now = tags.promote(at);
+              expect(tags.find(instance, line)).toBe(now);
+              naive.promote(instance, line);
+            }
+          }
+        }
+        for (let instance = 0; instance < instances; instance++) expect(contents(tags, instance)).toEqual(naive.contents(instance));
+      }),
+      { seed: 7, numRuns: 150 },
+    );
+  });
+
+  it('keeps its flags in the low bits of an entry', () => {
+    const tags = createTagArray(1, 1, 2);
+    const at = tags.insert(0, 123, Flag.Dirty | Flag.Writable);
+    expect((tags.entries[at] as number) & (Flag.Dirty | Flag.Writable | Flag.InFlight | Flag.Prefetched)).toBe(Flag.Dirty | Flag.Writable);
+  });
+});

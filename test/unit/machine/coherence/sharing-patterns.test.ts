@@ -1,0 +1,174 @@
+/** The classic patterns of sharing, with the messages and the times that they take reckoned from the protocol and the specification. */
+import { describe, expect, it } from 'vitest';
+import { Access } from '../../../../src/kernel/op-stream.js';
+import { CoreCounter } from '../../../../src/machine/core/engine.js';
+import type { LlcSpec, MachineSpec } from '../../../../src/machine/spec.js';
+import { Category } from '../../../../src/statistics/time-loss.js';
+import { CYCLE_PS, dramPs, llcPs, programOf, run, SMALL, type Work } from '../small-machine.js';
+
+const CORES = 4;
+const FOUR: MachineSpec = { ...SMALL, coresPerSocket: CORES };
+const HOP = FOUR.interconnect.hopPs;
+/** A private cache's answer to a snoop: the L2's latency. */
+const SNOOP = (FOUR.l2?.latencyCycles ?? 0) * CYCLE_PS;
+const SLICE = FOUR.llc?.latencyPs ?? 0;
+/** Core to slice, slice, slice to owner, owner's cache, owner to core. */
+const FORWARD = HOP + SLICE + HOP + SNOOP + HOP;
+/** Core to slice, slice, invalidation and acknowledgement of all others, back. */
+const UPGRADE = HOP + SLICE + 2 * HOP + SNOOP + HOP;
+/** ceil(log2 4) rounds of a line passed between two caches. */
+const BARRIER = 2 * (2 * HOP + SLICE + SNOOP);
+
+const LINE = 7;
+
+/** One core touches `lines` lines from LINE on. */
+function touch(core: number, kind: Access, lines = 1): Work {
+  return (thread, out) => {
+    if (thread === core) out.run(lines, 1, 1, 1, 1).stream(kind, LINE);
+  };
+}
+
+interface Seen {
+  readonly shared: ReturnType<typeof run>['statistics']['shared'];
+  readonly dramReads: number;
+  readonly upgrades: number;
+  readonly timePs: number;
+}
+
+function see(phases: readonly Work[], spec = FOUR): Seen {
+  const result = run(spec, programOf(CORES, phases));
+  const upgrades = result.kernels.reduce((sum, { counters }) => sum + (counters[CoreCounter.Upgrades] as number), 0);
+  return { shared: result.statistics.shared, dramReads: result.statistics.memory.readLines, upgrades, timePs: result.timePs };
+}
+
+describe('false sharing', () => {
+  it('moves the line from writer to writer, one forward and one invalidation a store', () => {
+    const stores = 12;
+    const { shared, dramReads, timePs } = see(Array.from({ length: stores }, (_, turn) => touch(turn % 2, Access.Store)));
+    expect(shared.requests).toBe(stores);
+    expect(shared.misses).toBe(1);
+    expect(shared.forwards).toBe(stores - 1);
+    expect(shared.invalidations).toBe(stores - 1);
+    expect(dramReads).toBe(1);
+    expect(shared.writebacksIn + shared.writebacksOut).toBe(0);
+    expect(timePs).toBe(dramPs(FOUR) + (stores - 1) * FORWARD + stores * BARRIER);
+  });
+
+  it('costs nothing where each core has a line of its own', () => {
+    const stores = 12;
+    const apart = Array.from({ length: stores }, (_, turn): Work => (thread, out) => {
+      if (thread === turn % 2) out.run(1, 1, 1, 1, 1).stream(Access.Store, LINE + thread);
+    });
+    const { shared, timePs } = see(apart);
+    expect(shared).toMatchObject({ requests: 2, misses: 2, forwards: 0, invalidations: 0 });
+    expect(timePs).toBe(2 * dramPs(FOUR) + (stores - 2) * CYCLE_PS + stores * BARRIER);
+  });
+});
+
+describe('a migratory line', () => {
+  it('takes a forward to read and an upgrade to write at each stop', () => {
+    const stops = 8;
+    const phases = Array.from({ length: stops }, (_, stop) => [touch(stop % CORES, Access.Load), touch(stop % CORES, Access.Store)]).flat();
+    const { shared, upgrades, dramReads, timePs } = see(phases);
+    // The first reader is granted the line exclusively: its store asks nobody.
+    expect(shared.requests).toBe(1 + 2 * (stops - 1));
+    expect(shared.forwards).toBe(stops - 1);
+    expect(shared.invalidations).toBe(stops - 1);
+    expect(upgrades).toBe(stops - 1);
+    expect(dramReads).toBe(1);
+    expect(timePs).toBe(dramPs(FOUR) + CYCLE_PS + (stops - 1) * (FORWARD + UPGRADE) + 2 * stops * BARRIER);
+  });
+});
+
+describe('producer and consumers', () => {
+  it('cost a forward per line and round, and an invalidation per line and consumer from the second round on', () => {
+    const lines = 6;
+    const rounds = 4;
+    const consumers = CORES - 1;
+    const phases: Work[] = [];
+    for (let round = 0; round < rounds; round++) {
+      phases.push(touch(0, Access.Store, lines));
+      for (let core = 1; core < CORES; core++) phases.push(touch(core, Access.Load, lines));
+    }
+    const { shared, upgrades, dramReads } = see(phases);
+    expect(shared.requests).toBe(rounds * lines * (1 + consumers));
+    expect(shared.misses).toBe(lines);
+    expect(shared.forwards).toBe(rounds * lines);
+    expect(shared.invalidations).toBe((rounds - 1) * lines * consumers);
+    expect(upgrades).toBe((rounds - 1) * lines);
+    expect(dramReads).toBe(lines);
+    // The first consumer is answered by the producer, the others by the last level, which took the modified line in.
+    expect(shared.hits).toBe(shared.requests - shared.misses);
+  });
+
+  it('wait for a forward the first time, for the last level after that', () => {
+    const { timePs } = see([touch(0, Access.Store), touch(1, Access.Load), touch(2, Access.Load), touch(3, Access.Load)]);
+    expect(timePs).toBe(dramPs(FOUR) + FORWARD + 2 * llcPs(FOUR) + 4 * BARRIER);
+  });
+});
+
+describe('read-mostly data', () => {
+  it('is fetched once and then served on the chip, without further messages once every core has it', () => {
+    const lines = 6;
+    const everyone = Array.from({ length: CORES }, (_, core) => touch(core, Access.Load, lines));
+    const { shared, dramReads, timePs } = see([...everyone, ...everyone, ...everyone]);
+    expect(shared.requests).toBe(CORES * lines);
+    expect(shared.misses).toBe(lines);
+    expect(shared.forwards).toBe(lines);
+    expect(shared.hits).toBe((CORES - 1) * lines);
+    expect(shared.invalidations).toBe(0);
+    expect(dramReads).toBe(lines);
+    // The lines of a pass overlap: each is asked for one cycle after the one before.
+    const tail = (lines - 1) * CYCLE_PS;
+    expect(timePs).toBe(dramPs(FOUR) + FORWARD + 2 * llcPs(FOUR) + CORES * tail + 2 * CORES * lines * CYCLE_PS + 3 * CORES * BARRIER);
+  });
+
+  it('is invalidated everywhere by one store, and read again by everyone', () => {
+    const readers = Array.from({ length: CORES }, (_, core) => touch(core, Access.Load));
+    const { shared, upgrades } = see([...readers, touch(2, Access.Store), ...readers]);
+    expect(shared.invalidations).toBe(CORES - 1);
+    expect(upgrades).toBe(1);
+    // The writer still has the line.
+    expect(shared.requests).toBe(CORES + 1 + (CORES - 1));
+    expect(shared.misses).toBe(1);
+    expect(shared.forwards).toBe(2);
+  });
+
+  it.each([
+    ['a victim last level', FOUR],
+    ['an inclusive last level', { ...FOUR, llc: { ...(FOUR.llc as LlcSpec), inclusion: 'inclusive' as const, snoopFilterWays: 0 } }],
+    ['no last level', { ...FOUR, llc: null }],
+  ])('reaches no core before main memory has delivered it, however many ask at once: %s', (_, spec) => {
+    for (let readers = 1; readers <= CORES; readers++) {
+      const result = run(
+        spec,
+        programOf(CORES, [
+          (thread, out) => {
+            if (thread < readers) out.run(1, 1, 1, 1, 1).stream(Access.Load, LINE);
+          },
+        ]),
+      );
+      const { lossPs } = result.kernels[0] as (typeof result.kernels)[number];
+      const waited = (lossPs[Category.Llc] ?? 0) + (lossPs[Category.DramLatency] ?? 0) + (lossPs[Category.DramBandwidth] ?? 0);
+      // A core begins to wait when its load is dispatched.
+      expect(waited).toBeGreaterThanOrEqual(readers * (dramPs(spec) - CYCLE_PS));
+    }
+  });
+});
+
+describe('a line shared by two sockets', () => {
+  const TWO: MachineSpec = { ...FOUR, sockets: 2, coresPerSocket: 2, socketLink: { latencyPs: 50_000, bytesPerSecond: Infinity } };
+  const CROSSING = 50_000;
+
+  it('is forwarded over the link, and taken away over the link', () => {
+    const result = run(TWO, programOf(4, [touch(0, Access.Store), touch(2, Access.Load), touch(0, Access.Store)]));
+    const { shared } = result.statistics;
+    expect(shared.remoteForwards).toBe(1);
+    expect(shared.invalidations).toBe(1);
+    // MESI has no owned state: sharing a modified line writes it to memory.
+    expect(result.statistics.memory.writtenLines).toBe(1);
+    const barrier = BARRIER + 2 * CROSSING;
+    const remote = 2 * HOP + SLICE + 2 * CROSSING + SLICE + SNOOP;
+    expect(result.timePs).toBe(dramPs(TWO) + remote + UPGRADE + 2 * CROSSING + 3 * barrier);
+  });
+});

@@ -1,0 +1,61 @@
+/** Random traffic of 64 cores through the whole chip, under the paranoid checker. */
+import seedrandom from 'seedrandom';
+import { describe, expect, it } from 'vitest';
+import { Access } from '../../../../src/kernel/op-stream.js';
+import { checkCoherence } from '../../../../src/machine/check.js';
+import { chipOf, drive } from '../drive.js';
+import { inclusionOf, SHAPES, withCores } from '../shapes.js';
+import type { Work } from '../small-machine.js';
+
+const CORES = 64;
+/** Lines that all cores touch: more than one private cache holds, fewer than all together hold. */
+const LINES = 96;
+const KINDS = [
+  Access.Load,
+  Access.Load,
+  Access.Load,
+  Access.Store,
+  Access.Store,
+  Access.StoreNonTemporal,
+  Access.PrefetchL1,
+  Access.PrefetchL2,
+  Access.LoadDependent,
+] as const;
+
+function randomTraffic(seed: string, runs: number): Work {
+  return (core, out) => {
+    const random = seedrandom(`${seed}/${core}`);
+    const pick = (below: number): number => Math.floor(random() * below);
+    for (let index = 0; index < runs; index++) {
+      const steps = 1 + pick(6);
+      out.run(steps, 1, 0.5, 4, 4);
+      const streams = 1 + pick(3);
+      for (let stream = 0; stream < streams; stream++) {
+        const stride = pick(3) - 1;
+        const base = pick(LINES - 2 * steps) + steps;
+        out.stream(KINDS[pick(KINDS.length)] as Access, base, stride);
+      }
+    }
+  };
+}
+
+describe('random traffic of 64 cores', () => {
+  for (const shape of Object.keys(SHAPES)) {
+    it(`keeps the caches coherent: ${shape}`, () => {
+      const spec = withCores(shape, CORES);
+      const chip = chipOf(spec, 4096);
+      const inclusion = inclusionOf(spec);
+      let checks = 0;
+      drive(chip, randomTraffic(shape, 60), (event) => {
+        if (event % 97 !== 0) return;
+        checkCoherence(chip, inclusion);
+        checks++;
+      });
+      checkCoherence(chip, inclusion);
+      expect(checks).toBeGreaterThan(50);
+      const { invalidations, forwards } = chip.shared.counters;
+      expect(invalidations).toBeGreaterThan(1000);
+      expect(forwards).toBeGreaterThan(100);
+    });
+  }
+});

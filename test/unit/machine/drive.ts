@@ -1,0 +1,36 @@
+/** Runs one phase on a chip, looking at it between events. */
+import { type Chip, createChip, wholeChip } from '../../../src/machine/chip.js';
+import type { MachineSpec } from '../../../src/machine/spec.js';
+import type { Work } from './small-machine.js';
+
+export function chipOf(spec: MachineSpec, lines = 1 << 20): Chip {
+  return createChip(spec, wholeChip(spec), { lines, parameterBase: 0, parameterEnd: 0 });
+}
+
+/** @param onEvent called after every event with its number. @returns latest arrival at the barrier, ps */
+export function drive(chip: Chip, work: Work, onEvent: (event: number) => void = () => {}): number {
+  const { engine, memory, order, clock, cores } = chip;
+  const given = new Uint8Array(cores);
+  engine.begin(engine.lastArrivalPs(), (core, out) => {
+    if (given[core] === 1) return false;
+    given[core] = 1;
+    work(core, out);
+    return true;
+  });
+  let running = cores;
+  for (let event = 0; running > 0; event++) {
+    const next = order.winner();
+    if (order.times[next] === Infinity) throw new Error('nothing can move');
+    if (next < cores) {
+      order.horizon(next, clock);
+      if (engine.advance(next)) running--;
+    } else {
+      const tag = memory.step(next - cores);
+      order.times[next] = memory.nextPs[next - cores] as number;
+      order.update(next);
+      if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
+    }
+    onEvent(event);
+  }
+  return engine.lastArrivalPs();
+}
