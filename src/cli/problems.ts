@@ -3,6 +3,7 @@ import { ConfigurationError, notFound, type Problem } from '../config/problem.js
 import { didYouMean } from '../config/suggest.js';
 import { resolveSchedule } from '../schedule/apply.js';
 import { UnknownScheduleError } from '../schedule/errors.js';
+import type { SchedulePass } from '../schedule/pass.js';
 
 export class ProblemCollector {
   readonly #problems: Problem[] = [];
@@ -38,9 +39,9 @@ export class ProblemCollector {
   }
 
   /** Notes a schedule that does not exist. */
-  checkSchedule(option: string, schedule: string): void {
+  checkSchedule(option: string, schedule: string, userPasses: readonly SchedulePass[] = []): void {
     try {
-      resolveSchedule(schedule);
+      resolveSchedule(schedule, userPasses);
     } catch (error) {
       if (!(error instanceof UnknownScheduleError)) throw error;
       const { requested, allowed } = error;

@@ -22,8 +22,20 @@ export const commands: CommandRegistry = {
     summary: 'print the JSON Schema or the reference of a kind of file',
     load: () => import('./commands/schema.js'),
   },
+  edge: {
+    summary: 'count the sweeps of one CONV-BN-ReLU-CONV edge from simulated lines',
+    load: () => import('./commands/edge.js'),
+  },
   verify: {
     summary: 'compare what schedules compute with the baseline, on real numbers',
     load: () => import('./commands/verify.js'),
+  },
+  replay: {
+    summary: 'run address traces through the caches or the whole of a machine',
+    load: () => import('./commands/replay.js'),
+  },
+  record: {
+    summary: "write the accesses of one operation's kernel as a trace",
+    load: () => import('./commands/record.js'),
   },
 };

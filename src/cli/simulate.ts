@@ -9,6 +9,8 @@ import { createProgress } from './progress.js';
 export interface SimulateOptions {
   readonly workers: number;
   readonly quiet: boolean;
+  /** Files of the points' passes, see `RunPointsOptions`. */
+  readonly passFiles?: readonly string[];
 }
 
 /**
@@ -18,7 +20,7 @@ export interface SimulateOptions {
 export async function simulatePoints(
   context: CliContext,
   points: readonly PointSettings[],
-  { workers, quiet }: SimulateOptions,
+  { workers, quiet, passFiles = [] }: SimulateOptions,
 ): Promise<PointResult[]> {
   const progress = createProgress(context, quiet);
   const controller = new AbortController();
@@ -27,6 +29,7 @@ export async function simulatePoints(
   try {
     return await runPoints(points, {
       workers,
+      passFiles,
       onProgress: (state) => progress.update(state),
       signal: controller.signal,
     });

@@ -18,6 +18,9 @@ export function checkMachine(machine: Machine, report: Report): void {
   checkSets(machine.l1d?.capacity, machine.l1d?.ways, ['l1d', 'capacity'], report);
   checkSets(machine.l2?.capacity, machine.l2?.ways, ['l2', 'capacity'], report);
   checkSets(machine.llc?.sliceCapacity, machine.llc?.ways, ['llc', 'sliceCapacity'], report);
+  checkReplacement(machine.l1d, 'l1d', report);
+  checkReplacement(machine.l2, 'l2', report);
+  checkReplacement(machine.llc, 'llc', report);
   checkPrivateLevels(machine, report);
   checkLastLevel(machine, report);
   checkInterconnect(machine, report);
@@ -51,6 +54,19 @@ function checkSets(
     path,
     `${formatQuantity(capacity, 'bytes')} in ${ways} ways of 64 B lines are ${Number(sets.toFixed(2))} sets; the set is chosen by address bits, ` +
       `so their number must be a power of two. ${ways} ways make ${near} sets of ${example}`,
+  );
+}
+
+/** A tree of halves needs ways that can be halved. */
+function checkReplacement(
+  level: { readonly ways?: number; readonly replacement?: string } | null | undefined,
+  name: string,
+  report: Report,
+): void {
+  if (level?.replacement !== 'plru' || level.ways === undefined || isPowerOfTwo(level.ways)) return;
+  report(
+    [name, 'replacement'],
+    `plru is a binary tree over the ways, and ${level.ways} is not a power of two`,
   );
 }
 

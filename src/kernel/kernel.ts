@@ -26,7 +26,7 @@ export type Phase = 'forward' | 'backward' | 'update';
 export interface KernelPhase {
   /** For example `mean`, `variance`, `normalise`, `reduce`. */
   readonly name: string;
-  /** Tiles of each thread, indexed by thread. */
+  /** Tiles of each thread, indexed by thread; Infinity where that is not known beforehand (a trace): the first tile that adds nothing is then the end. */
   tileCount(thread: number): number;
   /** Appends the runs of tile `tile` (0-based within the thread) of `thread` to `out`. Pure: same arguments, same runs. */
   emit(thread: number, tile: number, out: OpStream): void;

@@ -41,7 +41,10 @@ function holdersOf(tags: TagArray, instances: number): HoldersByLine {
 
 function describe(holders: readonly Holder[]): string {
   return holders
-    .map(({ instance, flags }) => `${instance}${(flags & Flag.Writable) !== 0 ? ' writable' : ''}${(flags & Flag.Dirty) !== 0 ? ' modified' : ''}`)
+    .map(
+      ({ instance, flags }) =>
+        `${instance}${(flags & Flag.Writable) !== 0 ? ' writable' : ''}${(flags & Flag.Dirty) !== 0 ? ' modified' : ''}`,
+    )
     .join(', ');
 }
 
@@ -51,7 +54,9 @@ function checkSingleWriter(level: string, holders: HoldersByLine): void {
       throw new CoherenceViolation(`Line ${line} is twice in one ${level}: ${describe(copies)}.`);
     }
     if (copies.length > 1 && copies.some(({ flags }) => (flags & (Flag.Writable | Flag.Dirty)) !== 0)) {
-      throw new CoherenceViolation(`Line ${line} has a writer beside other copies in the ${level}s: ${describe(copies)}.`);
+      throw new CoherenceViolation(
+        `Line ${line} has a writer beside other copies in the ${level}s: ${describe(copies)}.`,
+      );
     }
   }
 }
@@ -61,7 +66,10 @@ function checkInclusion(chip: CheckedChip, l1: HoldersByLine, l2: TagArray): voi
     for (const { instance, flags } of copies) {
       const at = l2.find(Math.floor(instance / chip.coresPerCluster), line);
       if (at < 0) throw new CoherenceViolation(`Line ${line} is in L1D ${instance}, but not in its L2.`);
-      if ((flags & (Flag.Writable | Flag.Dirty)) !== 0 && ((l2.entries[at] as number) & Flag.Writable) === 0) {
+      if (
+        (flags & (Flag.Writable | Flag.Dirty)) !== 0 &&
+        ((l2.entries[at] as number) & Flag.Writable) === 0
+      ) {
         throw new CoherenceViolation(`Line ${line} may be written in L1D ${instance}, but not in its L2.`);
       }
     }
@@ -85,15 +93,21 @@ export function checkCoherence(chip: CheckedChip, inclusion: 'victim' | 'inclusi
     const holders = copies.map(({ instance }) => instance).sort((a, b) => a - b);
     const known = shared.sharersOf(line).sort((a, b) => a - b);
     if (known.join() !== holders.join()) {
-      throw new CoherenceViolation(`Line ${line} is held by clusters [${holders.join(', ')}]; the directory knows [${known.join(', ')}].`);
+      throw new CoherenceViolation(
+        `Line ${line} is held by clusters [${holders.join(', ')}]; the directory knows [${known.join(', ')}].`,
+      );
     }
     for (const { instance, flags } of copies) {
       const socket = Math.floor(instance / clustersPerSocket);
       if (inclusion === 'inclusive' && shared.cached(socket, line) < 0) {
-        throw new CoherenceViolation(`Line ${line} is in cluster ${instance}, but not in the inclusive last level of its socket.`);
+        throw new CoherenceViolation(
+          `Line ${line} is in cluster ${instance}, but not in the inclusive last level of its socket.`,
+        );
       }
       if (sockets === 2 && (flags & Flag.Writable) !== 0 && shared.cached(1 - socket, line) >= 0) {
-        throw new CoherenceViolation(`Line ${line} may be written by cluster ${instance} while the other socket's last level holds it.`);
+        throw new CoherenceViolation(
+          `Line ${line} may be written by cluster ${instance} while the other socket's last level holds it.`,
+        );
       }
     }
   }

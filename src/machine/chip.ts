@@ -6,12 +6,19 @@
  * data-parallel program feels (see docs/sampling.md). The share `cores = totalCores` is the whole machine.
  */
 import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
-import { createTagArray, type TagArray } from './cache/tag-array.js';
-import { createSharedLevel, hashLine, rangeOfHash, type SharedLevel, type SharedLevelCounters } from './coherence/shared-level.js';
+import { createTagArray, FLAG_BITS, type TagArray } from './cache/tag-array.js';
 import { Clock, type ClockRegisters, createClock } from './clock.js';
+import {
+  createSharedLevel,
+  hashLine,
+  rangeOfHash,
+  type SharedLevel,
+  type SharedLevelCounters,
+} from './coherence/shared-level.js';
 import { createEngine, type Engine } from './core/engine.js';
 import { createMainMemory } from './dram/create.js';
 import type { MainMemory, MemoryStatistics } from './dram/memory.js';
+import { type MemoryObserver, observeMemory } from './dram/observe.js';
 import { createEventOrder, type EventOrder } from './event-order.js';
 import { createLatencyModel } from './interconnect/latency.js';
 import { createPlacement } from './placement.js';
@@ -89,8 +96,16 @@ export function tilesOf(spec: MachineSpec): number {
   return Math.max(clusters, spec.llc?.slicesPerSocket ?? 0);
 }
 
-/** @throws RangeError when the address space does not fit the tags of the smallest cache */
-export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSpace): Chip {
+/**
+ * @param onMemoryRequest sees every line that is handed to main memory; without it, nothing asks
+ * @throws RangeError when the address space does not fit the tags of the smallest cache
+ */
+export function createChip(
+  spec: MachineSpec,
+  share: ChipShare,
+  space: AddressSpace,
+  onMemoryRequest: MemoryObserver | null = null,
+): Chip {
   const { cores } = share;
   const isWhole = share.cores === share.totalCores;
   const sockets = isWhole ? spec.sockets : 1;
@@ -101,15 +116,11 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
   const channelsPerSocket = share.channels / sockets;
   const periodPs = 1e12 / spec.core.frequencyHz;
 
-  const l1 = createTagArray(cores, setsOf(spec.l1d.capacityBytes, spec.l1d.ways), spec.l1d.ways);
-  const l2 = spec.l2 === null ? null : createTagArray(clusters, setsOf(spec.l2.capacityBytes, spec.l2.ways), spec.l2.ways);
-  const lineLimit = Math.min(l1.lineLimit, l2?.lineLimit ?? Infinity);
-  if (space.lines > lineLimit) {
-    throw new RangeError(
-      `The program needs ${space.lines} lines of memory; the tags of ${spec.name}'s caches reach ${lineLimit} lines (${Math.floor((lineLimit * 64) / 2 ** 30)} GiB).`,
-    );
-  }
-
+  const l1 = createTagArray(cores, setsOf(spec.l1d.capacityBytes, spec.l1d.ways), spec.l1d.ways, FLAG_BITS);
+  const l2 =
+    spec.l2 === null
+      ? null
+      : createTagArray(clusters, setsOf(spec.l2.capacityBytes, spec.l2.ways), spec.l2.ways, FLAG_BITS);
   const clock = createClock();
   const order = createEventOrder(cores + share.channels);
   const streams = Array.from({ length: cores }, () => new Stream());
@@ -121,7 +132,8 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     cores,
     coresPerCluster,
   });
-  const memory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
+  const mainMemory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
+  const memory = onMemoryRequest === null ? mainMemory : observeMemory(mainMemory, onMemoryRequest);
   const controllerPs = spec.memory.kind === 'dram' ? Math.round(spec.memory.controllerPs) : 0;
   const mirrored = !isWhole && spec.sockets === 2;
   const placement = createPlacement({
@@ -136,7 +148,11 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
 
   // The socket link, one server per direction; a share of the chip has its share of the link.
   const linkPsPerLine =
-    spec.socketLink === null ? 0 : Math.round((64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / share.cores));
+    spec.socketLink === null
+      ? 0
+      : Math.round(
+          (64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / share.cores),
+        );
   const crossingPs = Math.round(spec.socketLink?.latencyPs ?? 0);
   const linkFreePs = new Float64Array(2);
   let linkLinesIn = 0;
@@ -161,13 +177,15 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     }
   }
 
-  /** Extra time of a line that crosses the link, both ways and the wait for its bandwidth. */
-  function crossLink(direction: number): number {
+  /**
+   * Extra time of a line that crosses the link to socket `to`, both ways and the wait for its bandwidth. In a share, what its cores write leaves by one direction while what their
+   * mirror images on the other socket write comes in by the one that its cores' reads take: each direction carries reads and writes alike, and one of them is simulated.
+   */
+  function crossLink(to: number): number {
+    const direction = isWhole ? to : 0;
     const now = clock[Clock.Now] as number;
     const free = Math.max(linkFreePs[direction] as number, now);
     linkFreePs[direction] = free + linkPsPerLine;
-    if (direction === 0) linkLinesIn++;
-    else linkLinesOut++;
     return 2 * crossingPs + free - now;
   }
 
@@ -179,7 +197,8 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
   const llc = spec.llc;
   // Without an LLC there is a distributed tag directory of 16 ways, with room for half as many lines again as the caches above hold, so that displacement is rare.
   const privateLines = (spec.l2?.capacityBytes ?? spec.l1d.capacityBytes) / 64;
-  const directoryOnlySets = 2 ** Math.ceil(Math.log2((1.5 * privateLines * clustersPerSocket) / share.slices / 16));
+  const directoryOnlySets =
+    2 ** Math.max(0, Math.ceil(Math.log2((1.5 * privateLines * clustersPerSocket) / share.slices / 16)));
   const shared: SharedLevel = createSharedLevel(
     {
       sockets,
@@ -189,8 +208,8 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
       cacheWays: llc?.ways ?? 0,
       directoryWays: llc === null ? 16 : llc.inclusion === 'inclusive' ? llc.ways : llc.snoopFilterWays,
       inclusion: llc?.inclusion ?? 'none',
-      slicePs: llc?.latencyPs ?? spec.interconnect.hopPs,
-      occupancyPs: llc?.occupancyPs ?? 0,
+      slicePs: Math.round(llc?.latencyPs ?? spec.interconnect.hopPs),
+      occupancyPs: Math.round(llc?.occupancyPs ?? 0),
       snoopPs: Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs),
     },
     latency,
@@ -200,11 +219,21 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
     },
     (socket, line) => {
       const home = placement.homeOf(line, socket);
-      if (home !== socket) crossLink(1);
+      if (home !== socket) {
+        linkLinesOut++;
+        crossLink(home);
+      }
       enqueue(channelOf(line, home), line, true, -1);
     },
     clock,
   );
+
+  const lineLimit = Math.min(l1.lineLimit, l2?.lineLimit ?? Infinity, shared.lineLimit);
+  if (space.lines > lineLimit) {
+    throw new RangeError(
+      `The program needs ${space.lines} lines of memory; the tags of ${spec.name}'s caches reach ${lineLimit} lines (${Math.floor((lineLimit * 64) / 2 ** 30)} GiB).`,
+    );
+  }
 
   const engine: Engine = createEngine(
     {
@@ -213,7 +242,14 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
       core: spec.core,
       l1LatencyCycles: spec.l1d.latencyCycles,
       fillBuffers: spec.l1d.mshrs,
-      l2: spec.l2 === null ? null : { latencyCycles: spec.l2.latencyCycles, cyclesPerLine: spec.l2.cyclesPerLine, mshrs: spec.l2.mshrs },
+      l2:
+        spec.l2 === null
+          ? null
+          : {
+              latencyCycles: spec.l2.latencyCycles,
+              cyclesPerLine: spec.l2.cyclesPerLine,
+              mshrs: spec.l2.mshrs,
+            },
     },
     {
       l1,
@@ -225,8 +261,17 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
           const home = placement.homeOf(line, socket);
           const now = clock[Clock.Now] as number;
           let extra = (clock[Clock.Known] as number) - now + controllerPs + (shared.lastWayPs[0] as number);
-          if (home !== socket) extra += crossLink(0);
-          if (sharesParameters && fetchers > 1 && line >= parameterBase && line < parameterEnd && rangeOfHash(hashLine(line), fetchers) !== 0) {
+          if (home !== socket) {
+            linkLinesIn++;
+            extra += crossLink(socket);
+          }
+          if (
+            sharesParameters &&
+            fetchers > 1 &&
+            line >= parameterBase &&
+            line < parameterEnd &&
+            rangeOfHash(hashLine(line), fetchers) !== 0
+          ) {
             clock[Clock.Ready] = now + extra + idleMemoryPs;
             return true;
           }
@@ -238,7 +283,10 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
           const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
           const home = placement.homeOf(line, socket);
           let extra = latency.toSlicePs(core, hashLine(line)) * 2 + controllerPs;
-          if (home !== socket) extra += crossLink(1);
+          if (home !== socket) {
+            linkLinesOut++;
+            extra += crossLink(home);
+          }
           engine.returnPs[tag] = extra;
           enqueue(channelOf(line, home), line, true, tag);
         },
@@ -252,7 +300,9 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
 
   const rounds = Math.ceil(Math.log2(share.totalCores));
   const roundPs =
-    latency.farthestPs(0) * 2 + (spec.llc?.latencyPs ?? spec.interconnect.hopPs) + Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs);
+    latency.farthestPs(0) * 2 +
+    Math.round(spec.llc?.latencyPs ?? spec.interconnect.hopPs) +
+    Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs);
   // With two sockets one of the rounds crosses the link.
   const barrierPs = rounds * roundPs + (spec.sockets === 2 ? 2 * crossingPs : 0);
 
@@ -273,7 +323,12 @@ export function createChip(spec: MachineSpec, share: ChipShare, space: AddressSp
       sharesParameters = whole && !isWhole;
     },
     barrierPs,
-    statistics: () => ({ memory: memory.statistics(), shared: { ...shared.counters }, linkLinesIn, linkLinesOut }),
+    statistics: () => ({
+      memory: memory.statistics(),
+      shared: { ...shared.counters },
+      linkLinesIn,
+      linkLinesOut,
+    }),
   };
 }
 

@@ -28,12 +28,13 @@ export function createPlacement(shape: PlacementShape): Placement {
   // Pages alternate between sockets; the multiplicative hash keeps strided tensors from falling on one socket.
   const alternate = (line: number): number => Math.imul(line >> pageShift, 0x9e3779b1) >>> 31;
   if (mirrored) {
-    if (policy === 'first-touch') return { homeOf: (line) => (line >= parameterBase && line < parameterEnd ? alternate(line) : 0) };
+    if (policy === 'first-touch')
+      return { homeOf: (line) => (line >= parameterBase && line < parameterEnd ? alternate(line) : 0) };
     return { homeOf: alternate };
   }
   if (policy === 'first-socket') return { homeOf: () => 0 };
   if (policy === 'interleave') return { homeOf: alternate };
-  const home = new Int8Array((shape.lines >> pageShift) + 1).fill(-1);
+  const home = new Int8Array(Math.floor(shape.lines / 2 ** pageShift) + 1).fill(-1);
   return {
     homeOf(line, socket) {
       const page = line >> pageShift;

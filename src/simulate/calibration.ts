@@ -11,6 +11,8 @@
  * not. The stated error is two standard errors of the corrected total.
  */
 import seedrandom from 'seedrandom';
+import type { Kernel } from '../kernel/kernel.js';
+import { OpStream, RUN_HEADER_WORDS, STREAM_WORDS } from '../kernel/op-stream.js';
 import { Category } from '../statistics/time-loss.js';
 import type { Operation } from '../training/step.js';
 import type { KernelResult } from './run.js';
@@ -30,7 +32,12 @@ export function memoryShare(kernel: KernelResult): number {
   const total = kernel.lossPs.reduce((sum, ps) => sum + ps, 0);
   if (total === 0) return 0;
   const { lossPs } = kernel;
-  return ((lossPs[Category.DramLatency] ?? 0) + (lossPs[Category.DramBandwidth] ?? 0) + (lossPs[Category.Barrier] ?? 0)) / total;
+  return (
+    ((lossPs[Category.DramLatency] ?? 0) +
+      (lossPs[Category.DramBandwidth] ?? 0) +
+      (lossPs[Category.Barrier] ?? 0)) /
+    total
+  );
 }
 
 /** A kernel's time, corrected, ps. */
@@ -44,29 +51,74 @@ export interface PilotPair {
   readonly larger: KernelResult;
 }
 
-/** A pilot moves at least this many lines per core: several times what queues and prefetchers hold, so that its pace is that of the steady state. */
-const PILOT_MINIMUM_LINES = 6_000;
-/** And at most this many, since it is simulated again on many cores. */
-const PILOT_MAXIMUM_LINES = 60_000;
-
 /** Operations that compute more than they move: their time hardly waits for memory. */
 const COMPUTING = new Set<Operation['type']>(['CONV', 'FC', 'Loss', 'Update']);
 
 /**
- * Draws pilots among the operations that move data rather than compute and are neither short nor long: systematically over the step, from a start drawn by the seed, so
- * that they come from all its parts.
- * @param linesPerCore lines that each operation sweeps, per simulated core
- * @returns indices of operations, ascending; fewer than `count` where there are not as many candidates
+ * Draws pilots among the operations that move data rather than compute: systematically over the running sum of the lines they sweep, which is nearly that of their time, from a
+ * start drawn by the seed. Every stretch of that sum is as likely as any other, so the mean over pilots estimates the mean over time.
+ * @param lines that each operation sweeps
+ * @returns indices of operations, ascending, each once
  */
-export function choosePilots(operations: readonly Operation[], linesPerCore: readonly number[], count: number, seed: string): number[] {
-  const candidates = operations.flatMap(({ type }, index) => {
-    const lines = linesPerCore[index] as number;
-    return !COMPUTING.has(type) && lines >= PILOT_MINIMUM_LINES && lines <= PILOT_MAXIMUM_LINES ? [index] : [];
+export function choosePilots(
+  operations: readonly Operation[],
+  lines: readonly number[],
+  count: number,
+  seed: string,
+): number[] {
+  const weights = operations.map(({ type }, index) => (COMPUTING.has(type) ? 0 : (lines[index] as number)));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total === 0) return [];
+  const stride = total / count;
+  let threshold = seedrandom(`${seed}/pilots`)() * stride;
+  let sum = 0;
+  const chosen: number[] = [];
+  weights.forEach((weight, index) => {
+    sum += weight;
+    if (sum <= threshold) return;
+    chosen.push(index);
+    threshold += Math.ceil((sum - threshold) / stride) * stride;
   });
-  if (candidates.length <= count) return candidates;
-  const stride = candidates.length / count;
-  const start = seedrandom(`${seed}/pilots`)() * stride;
-  return Array.from({ length: count }, (_, pilot) => candidates[Math.floor(start + pilot * stride)] as number);
+  return chosen;
+}
+
+/**
+ * Lines per core and phase after which a pilot is cut short: many times what queues and prefetchers hold, so that its pace is that of the steady state. Only
+ * operations that sweep far more than the caches hold are cut: they find nothing there, wherever they are.
+ */
+export const PILOT_LINES = 12_000;
+
+/** The kernel with every phase cut short, thread by thread, after the tile in which it reaches `lines` line accesses. */
+export function cutShort(kernel: Kernel, lines: number): Kernel {
+  return {
+    ...kernel,
+    phases: kernel.phases.map((phase) => ({
+      name: phase.name,
+      emit: phase.emit,
+      tileCount: (thread: number) => {
+        const tiles = phase.tileCount(thread);
+        const stream = new OpStream();
+        let accesses = 0;
+        for (let tile = 0; tile < tiles; tile++) {
+          stream.clear();
+          phase.emit(thread, tile, stream);
+          accesses += countAccesses(stream);
+          if (accesses >= lines) return tile + 1;
+        }
+        return tiles;
+      },
+    })),
+  };
+}
+
+function countAccesses({ words, length }: OpStream): number {
+  let accesses = 0;
+  for (let at = 0; at < length; ) {
+    const streams = words[at] as number;
+    accesses += streams * (words[at + 1] as number);
+    at += RUN_HEADER_WORDS + streams * STREAM_WORDS;
+  }
+  return accesses;
 }
 
 /**
@@ -74,10 +126,16 @@ export function choosePilots(operations: readonly Operation[], linesPerCore: rea
  */
 export function calibrate(pairs: readonly PilotPair[], kernels: readonly KernelResult[]): Calibration {
   if (pairs.length === 0) return NO_CALIBRATION;
-  const points = pairs.map(({ sample, larger }) => ({ x: memoryShare(sample), y: larger.timePs / sample.timePs - 1 }));
+  const points = pairs.map(({ sample, larger }) => ({
+    x: memoryShare(sample),
+    y: larger.timePs / sample.timePs - 1,
+  }));
   const sumXx = points.reduce((sum, { x }) => sum + x * x, 0);
+  // Pilots that wait for nothing tell of no waits.
+  if (sumXx === 0) return { coefficient: 0, error: 0, pilots: points.length };
   const coefficient = points.reduce((sum, { x, y }) => sum + x * y, 0) / sumXx;
-  const residual = points.reduce((sum, { x, y }) => sum + (y - coefficient * x) ** 2, 0) / Math.max(1, points.length - 1);
+  const residual =
+    points.reduce((sum, { x, y }) => sum + (y - coefficient * x) ** 2, 0) / Math.max(1, points.length - 1);
   const total = kernels.reduce((sum, kernel) => sum + kernel.timePs, 0);
   const waiting = kernels.reduce((sum, kernel) => sum + kernel.timePs * memoryShare(kernel), 0) / total;
   // Uncertainty of c, carried to the total; the kernels' own scatter around the line averages out over their number.

@@ -3,7 +3,7 @@
  *
  * An exact point is one part, in which cache contents carry over from the first operation to the last. A sampled point is three: the forward pass; the backward pass
  * with the weight update, from empty caches (what the forward pass leaves in them is less than a thousandth of what the backward pass of the shipped networks moves); and the
- * pilots, which tell the sampling error.
+ * pilots, which tell what the sample gets wrong. Pilots are drawn from the network's baseline step, whatever the schedule: what they measure belongs to the machine.
  */
 import { operationTraffic } from '../bound/sweeps.js';
 import type { SoftwareOptions } from '../kernel/kernel.js';
@@ -15,7 +15,7 @@ import { applySchedule } from '../schedule/apply.js';
 import type { ScheduleOptions, SchedulePass } from '../schedule/pass.js';
 import { buildTrainingStep } from '../training/build.js';
 import type { Operation, TrainingStep } from '../training/step.js';
-import { choosePilots, type PilotPair } from './calibration.js';
+import { choosePilots, cutShort, PILOT_LINES, type PilotPair } from './calibration.js';
 import { type KernelResult, runProgram } from './run.js';
 import { type Sample, shareOf, smallestShare, wholeSample } from './share.js';
 import { targetOf } from './target.js';
@@ -47,14 +47,16 @@ export interface PartResult {
 /** Called with the operations (or pilots) of a part that are done, of all. */
 export type Progress = (done: number, total: number) => void;
 
-/** One core alone has nobody to contend with. */
-const MINIMUM_CORES = 2;
+/** The smallest share is a core (or a tile) with its images: what neighbours do to it, the pilots tell. */
+const MINIMUM_CORES = 1;
 /** Operations of a point that are also simulated on a larger share. */
-export const PILOTS = 8;
+export const PILOTS = 12;
 
 /** The sample that a point is simulated on. */
 export function sampleOf(settings: PointSettings): Sample {
-  return settings.exact ? wholeSample(settings.machine, settings.batch) : smallestShare(settings.machine, settings.batch, MINIMUM_CORES);
+  return settings.exact
+    ? wholeSample(settings.machine, settings.batch)
+    : smallestShare(settings.machine, settings.batch, MINIMUM_CORES);
 }
 
 /** The share that pilots run on: a whole socket where there are two, the whole machine where there is one. */
@@ -68,10 +70,18 @@ export function partsOf(settings: PointSettings): readonly PartName[] {
   return sampleOf(settings).scale === 1 ? ['whole'] : ['forward', 'backward', 'pilots'];
 }
 
+function baselineStep(settings: PointSettings, images: number): TrainingStep {
+  return buildTrainingStep(settings.network, { batch: images, fuseBnRelu: settings.software.fuseBnRelu });
+}
+
 /** The training step of a point, with `images` of its mini-batch. @throws ScheduleError, UnknownScheduleError */
 export function buildStep(settings: PointSettings, images: number): TrainingStep {
-  const baseline = buildTrainingStep(settings.network, { batch: images, fuseBnRelu: settings.software.fuseBnRelu });
-  return applySchedule(baseline, settings.schedule, settings.scheduleOptions, settings.userPasses ?? []);
+  return applySchedule(
+    baselineStep(settings, images),
+    settings.schedule,
+    settings.scheduleOptions,
+    settings.userPasses ?? [],
+  );
 }
 
 function belongsTo(operation: Operation, part: PartName): boolean {
@@ -81,56 +91,87 @@ function belongsTo(operation: Operation, part: PartName): boolean {
 }
 
 /** The step with the operations of one part only. */
-function stepOfPart(settings: PointSettings, part: PartName, images: number): TrainingStep {
-  const step = buildStep(settings, images);
+function stepOfPart(step: TrainingStep, part: PartName): TrainingStep {
   return { ...step, operations: step.operations.filter((operation) => belongsTo(operation, part)) };
 }
 
 /**
  * Everything that can change the result of a part, as a string: parts with the same identity have the same result, whatever points they belong to. (MVF changes
  * nothing backward: `rcf` and `rcf+mvf` share their backward part.)
+ * @param step the point's training step, built with the sample's images
  */
-export function partIdentity(settings: PointSettings, part: PartName): string {
+export function partIdentity(settings: PointSettings, part: PartName, step: TrainingStep): string {
   const sample = sampleOf(settings);
-  const { operations, tensors, batchNorms } = stepOfPart(settings, part, sample.images);
   const { machine, batch, software } = settings;
-  const seed = part === 'pilots' ? settings.seed : '';
+  const isPilots = part === 'pilots';
+  const { operations, tensors, batchNorms } = isPilots
+    ? baselineStep(settings, sample.images)
+    : stepOfPart(step, part);
+  const seed = isPilots ? settings.seed : '';
   const { name: _name, description: _description, ...behaviour } = machine;
-  return JSON.stringify([part, behaviour, sample, batch, software, seed, operations, [...tensors], [...batchNorms]], (_key, value) =>
-    value === Infinity ? 'infinite' : value,
+  return JSON.stringify(
+    [part, behaviour, sample, batch, software, seed, operations, [...tensors], [...batchNorms]],
+    (_key, value) => (value === Infinity ? 'infinite' : value),
   );
 }
 
 /** Simulates a part. @throws ScheduleError, RangeError, SimulatorBug */
-export function simulatePart(settings: PointSettings, part: PartName, onProgress: Progress = () => {}): PartResult {
+export function simulatePart(
+  settings: PointSettings,
+  part: PartName,
+  onProgress: Progress = () => {},
+): PartResult {
   const { machine, batch, software } = settings;
   const sample = sampleOf(settings);
   if (part === 'pilots') return { name: part, kernels: [], pilots: runPilots(settings, sample, onProgress) };
-  const program = lowerProgram(stepOfPart(settings, part, sample.images), targetOf(machine, sample, batch), software);
+  const program = lowerProgram(
+    stepOfPart(buildStep(settings, sample.images), part),
+    targetOf(machine, sample, batch),
+    software,
+  );
   const total = program.kernels.length;
   const run = runProgram(machine, sample.share, program, { onKernel: (done) => onProgress(done, total) });
   return { name: part, kernels: run.kernels, pilots: [] };
 }
 
-/** Simulates the pilots on the sample and on the larger share, each behind the operation before it. */
+/**
+ * Simulates the pilots on the sample and on the larger share. One that sweeps more than the caches of its core hold is cut short; a smaller one runs whole behind the
+ * operation before it, which fills the caches.
+ */
 function runPilots(settings: PointSettings, sample: Sample, onProgress: Progress): PilotPair[] {
   const { machine, batch, software } = settings;
   const larger = pilotSampleOf(settings);
-  const step = buildStep(settings, sample.images);
-  const largerStep = buildStep(settings, larger.images);
+  const step = baselineStep(settings, sample.images);
+  const largerStep = baselineStep(settings, larger.images);
   const linesPerCore = step.operations.map((operation) => {
     const { readBytes, writeBytes } = operationTraffic(operation, step, software);
     return (readBytes + writeBytes) / LINE_BYTES / sample.share.cores;
   });
   const chosen = choosePilots(step.operations, linesPerCore, PILOTS, settings.seed);
-  const last = (of: TrainingStep, on: Sample, index: number): KernelResult => {
-    const operations = of.operations.slice(Math.max(0, index - 1), index + 1);
+  const target = targetOf(machine, sample, batch);
+  const cacheLines = (target.l2Bytes + target.llcBytesPerThread) / LINE_BYTES;
+  const isLong = new Set(chosen.filter((index) => (linesPerCore[index] as number) > cacheLines));
+  const picked = [
+    ...new Set(chosen.flatMap((index) => (isLong.has(index) || index === 0 ? [index] : [index - 1, index]))),
+  ];
+  const names = new Set(chosen.map((index) => (step.operations[index] as Operation).name));
+  const measure = (of: TrainingStep, on: Sample, before: number): KernelResult[] => {
+    const operations = picked.map((index) => of.operations[index] as Operation);
     const program = lowerProgram({ ...of, operations }, targetOf(machine, on, batch), software);
-    return runProgram(machine, on.share, program).kernels.at(-1) as KernelResult;
+    const kernels = program.kernels.map((kernel, place) =>
+      isLong.has(picked[place] as number) ? cutShort(kernel, PILOT_LINES) : kernel,
+    );
+    const run = runProgram(
+      machine,
+      on.share,
+      { ...program, kernels },
+      {
+        onKernel: (done) => onProgress(before + done, 2 * kernels.length),
+      },
+    );
+    return run.kernels.filter(({ name }) => names.has(name));
   };
-  return chosen.map((index, done) => {
-    const pair = { sample: last(step, sample, index), larger: last(largerStep, larger, index) };
-    onProgress(done + 1, chosen.length);
-    return pair;
-  });
+  const onSample = measure(step, sample, 0);
+  const onLarger = measure(largerStep, larger, picked.length);
+  return onSample.map((kernel, index) => ({ sample: kernel, larger: onLarger[index] as KernelResult }));
 }

@@ -5,7 +5,15 @@ import type { OperationType, Phase } from '../kernel/kernel.js';
 import { LINE_BYTES } from '../kernel/op-stream.js';
 import { Category } from '../statistics/time-loss.js';
 import { type Calibration, calibrate, correctedPs, memoryShare } from './calibration.js';
-import { type PartResult, type PointSettings, type Progress, partsOf, pilotSampleOf, sampleOf, simulatePart } from './part.js';
+import {
+  type PartResult,
+  type PointSettings,
+  type Progress,
+  partsOf,
+  pilotSampleOf,
+  sampleOf,
+  simulatePart,
+} from './part.js';
 import type { KernelResult } from './run.js';
 import { peakBandwidth, peakFlops } from './target.js';
 
@@ -66,8 +74,12 @@ function lossSeconds(kernel: KernelResult, calibration: Calibration, totalCores:
   const added = correctedPs(kernel, calibration) - kernel.timePs;
   const waits = total * memoryShare(kernel);
   return kernel.lossPs.map((ps, category) => {
-    const isWait = category === Category.DramLatency || category === Category.DramBandwidth || category === Category.Barrier;
-    const share = total === 0 ? 0 : (kernel.timePs * ps) / total + (isWait && waits > 0 ? (added * ps) / waits : 0);
+    const isWait =
+      category === Category.DramLatency ||
+      category === Category.DramBandwidth ||
+      category === Category.Barrier;
+    const share =
+      total === 0 ? 0 : (kernel.timePs * ps) / total + (isWait && waits > 0 ? (added * ps) / waits : 0);
     return share * totalCores * 1e-12;
   });
 }
@@ -82,20 +94,26 @@ export function assemblePoint(settings: PointSettings, parts: readonly PartResul
     parts.flatMap((part) => part.pilots),
     kernels,
   );
-  const operations = kernels.map((kernel): OperationResult => ({
-    name: kernel.name,
-    type: kernel.type,
-    phase: kernel.phase,
-    shape: kernel.shape,
-    seconds: correctedPs(kernel, calibration) * 1e-12,
-    flops: Math.round(kernel.flops * scale),
-    dramReadBytes: Math.round(kernel.dramReadLines * LINE_BYTES * scale),
-    dramWriteBytes: Math.round(kernel.dramWrittenLines * LINE_BYTES * scale),
-    lossSeconds: lossSeconds(kernel, calibration, share.totalCores),
-  }));
-  const sumOf = (value: (operation: OperationResult) => number): number => operations.reduce((sum, operation) => sum + value(operation), 0);
+  const operations = kernels.map(
+    (kernel): OperationResult => ({
+      name: kernel.name,
+      type: kernel.type,
+      phase: kernel.phase,
+      shape: kernel.shape,
+      seconds: correctedPs(kernel, calibration) * 1e-12,
+      flops: Math.round(kernel.flops * scale),
+      dramReadBytes: Math.round(kernel.dramReadLines * LINE_BYTES * scale),
+      dramWriteBytes: Math.round(kernel.dramWrittenLines * LINE_BYTES * scale),
+      lossSeconds: lossSeconds(kernel, calibration, share.totalCores),
+    }),
+  );
+  const sumOf = (value: (operation: OperationResult) => number): number =>
+    operations.reduce((sum, operation) => sum + value(operation), 0);
   const secondsOf = (isWanted: (phase: Phase) => boolean): number =>
-    kernels.reduce((sum, kernel) => sum + (isWanted(kernel.phase) ? correctedPs(kernel, calibration) : 0), 0) * 1e-12;
+    kernels.reduce(
+      (sum, kernel) => sum + (isWanted(kernel.phase) ? correctedPs(kernel, calibration) : 0),
+      0,
+    ) * 1e-12;
   const seconds = secondsOf(() => true);
   const dramReadBytes = sumOf((operation) => operation.dramReadBytes);
   const dramWriteBytes = sumOf((operation) => operation.dramWriteBytes);

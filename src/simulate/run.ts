@@ -3,8 +3,10 @@
  */
 import type { Kernel, KernelPhase, OperationType, Phase, Program } from '../kernel/kernel.js';
 import type { OpStream } from '../kernel/op-stream.js';
+import { checkTimedReplacement } from '../machine/cache/replacement/timed.js';
 import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
 import { CORE_COUNTERS } from '../machine/core/engine.js';
+import type { MemoryObserver } from '../machine/dram/observe.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
 
@@ -35,11 +37,15 @@ export interface RunResult {
   readonly statistics: ChipStatistics;
   /** Lines written to memory after the last kernel, by a flush that was asked for. */
   readonly flushedLines: number;
+  /** What every phase's closing barrier takes beyond the last arrival, ps. */
+  readonly barrierPs: number;
 }
 
 export interface RunOptions {
   /** Write everything dirty to memory at the end and count it to the last kernel. */
   readonly flush?: boolean;
+  /** Sees every line that is handed to main memory, the flush's included. */
+  readonly onMemoryRequest?: MemoryObserver;
   /** Called after each kernel with the simulated kernels so far. */
   readonly onKernel?: (done: number, kernel: Kernel) => void;
 }
@@ -53,13 +59,14 @@ export class SimulatorBug extends Error {
 function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
   const { engine, memory, order, clock, cores } = chip;
   const tiles = new Int32Array(cores);
-  const counts = Int32Array.from({ length: cores }, (_, core) => phase.tileCount(core));
+  const counts = Float64Array.from({ length: cores }, (_, core) => phase.tileCount(core));
   engine.begin(startPs, (core: number, out: OpStream) => {
     const tile = tiles[core] as number;
     if (tile >= (counts[core] as number)) return false;
     tiles[core] = tile + 1;
     phase.emit(core, tile, out);
-    return true;
+    // A stream of unknown length ends with a tile that adds nothing.
+    return out.length > 0 || counts[core] !== Infinity;
   });
   let running = cores;
   const times = order.times;
@@ -100,7 +107,8 @@ function drainMemory(chip: Chip): void {
 
 function sumBy(values: Float64Array, stride: number): number[] {
   const sums = new Array<number>(stride).fill(0);
-  for (let at = 0; at < values.length; at++) sums[at % stride] = (sums[at % stride] as number) + (values[at] as number);
+  for (let at = 0; at < values.length; at++)
+    sums[at % stride] = (sums[at % stride] as number) + (values[at] as number);
   return sums;
 }
 
@@ -110,10 +118,16 @@ function difference(after: readonly number[], before: readonly number[]): number
 
 /**
  * Runs the kernels of a program in order; cache contents carry over from one to the next.
- * @throws SimulatorBug when the time-loss accounts do not add up or the machine is stuck
+ * @throws SimulatorBug when the time-loss accounts do not add up or the machine is stuck; RangeError for a machine that cannot be simulated with timing
  */
-export function runProgram(spec: MachineSpec, share: ChipShare, program: Program, options: RunOptions = {}): RunResult {
-  const chip = createChip(spec, share, program);
+export function runProgram(
+  spec: MachineSpec,
+  share: ChipShare,
+  program: Program,
+  options: RunOptions = {},
+): RunResult {
+  checkTimedReplacement(spec);
+  const chip = createChip(spec, share, program, options.onMemoryRequest ?? null);
   const { engine } = chip;
   const kernels: KernelResult[] = [];
   let timePs = 0;
@@ -166,5 +180,6 @@ export function runProgram(spec: MachineSpec, share: ChipShare, program: Program
     cores: chip.cores,
     statistics,
     flushedLines: statistics.memory.writtenLines - before.memory.writtenLines,
+    barrierPs: chip.barrierPs,
   };
 }

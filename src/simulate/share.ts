@@ -8,10 +8,10 @@ import { type ChipShare, tilesOf, wholeChip } from '../machine/chip.js';
 import type { MachineSpec } from '../machine/spec.js';
 
 /**
- * How far the rate of a simulated memory channel may be from the real one, either way. A wider range allows smaller shares; beyond two fifths, the time of a burst is no longer
- * small beside the latencies of the part, which are kept. What the changed rate does to the time is part of what the pilots measure.
+ * Lowest rate of a simulated memory channel, relative to the real one. A core of the shipped machines has about a third of a channel. The latencies of the part are kept whatever the
+ * rate; what the slower bursts, and fewer streams on a channel, do to the time is what the pilots measure.
  */
-export const CHANNEL_RATE_RANGE = 0.4;
+export const LOWEST_CHANNEL_RATE = 0.25;
 
 /** A chip share and the images it works on. */
 export interface Sample {
@@ -25,7 +25,13 @@ export interface Sample {
 export function shareOf(spec: MachineSpec, batch: number, cores: number): Sample | null {
   const totalCores = spec.sockets * spec.coresPerSocket;
   if (cores === totalCores) return wholeSample(spec, batch);
-  if (cores > spec.coresPerSocket || cores % (spec.l2?.sharedBy ?? 1) !== 0) return null;
+  if (
+    !Number.isInteger(cores) ||
+    cores < 1 ||
+    cores > spec.coresPerSocket ||
+    cores % (spec.l2?.sharedBy ?? 1) !== 0
+  )
+    return null;
   // Pages of one socket only cannot be mirrored: half of the cores are far from their memory.
   if (spec.sockets === 2 && spec.pagePlacement === 'first-socket') return null;
   const images = (batch * cores) / totalCores;
@@ -35,7 +41,7 @@ export function shareOf(spec: MachineSpec, batch: number, cores: number): Sample
   const exactChannels = (spec.sockets * spec.memory.channelsPerSocket * cores) / totalCores;
   const channels = Math.max(1, Math.round(exactChannels));
   const channelRate = exactChannels / channels;
-  if (spec.memory.kind === 'dram' && Math.abs(channelRate - 1) > CHANNEL_RATE_RANGE + 1e-9) return null;
+  if (spec.memory.kind === 'dram' && channelRate < LOWEST_CHANNEL_RATE) return null;
   return { share: { cores, totalCores, channels, slices, channelRate }, images, scale: totalCores / cores };
 }
 

@@ -20,7 +20,8 @@ export function targetOf(spec: MachineSpec, sample: Sample, batch: number): Targ
     storePorts: core.storePorts,
     l1Bytes: spec.l1d.capacityBytes,
     l2Bytes: l2PerThread,
-    llcBytesPerThread: spec.llc === null ? 0 : (spec.llc.sliceBytes * spec.llc.slicesPerSocket) / spec.coresPerSocket,
+    llcBytesPerThread:
+      spec.llc === null ? 0 : (spec.llc.sliceBytes * spec.llc.slicesPerSocket) / spec.coresPerSocket,
   };
 }
 

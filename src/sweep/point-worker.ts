@@ -1,31 +1,34 @@
-/** The pool's worker: simulates one point per task, reports progress by message, hands errors back as data. */
+/** The pool's worker: simulates one part of a point per task, reports progress by message, hands errors back as data. */
 import { parentPort } from 'node:worker_threads';
-import { type PointResult, type PointSettings, simulatePoint } from '../simulate/point.js';
+import { type PartName, type PartResult, type PointSettings, simulatePart } from '../simulate/part.js';
 import { type PackedError, packError } from './error-transfer.js';
+import { loadUserPasses } from './user-passes.js';
 
 /** What the pool sends: plain data only, as it is cloned into the worker. */
-export interface PointTask {
-  /** Tells the messages of one task from those of others. */
-  readonly id: number;
+export interface PartTask {
   readonly point: PointSettings;
+  readonly part: PartName;
+  /** Files of the user's passes: functions cannot be sent. */
+  readonly passFiles: readonly string[];
 }
 
 /** Steps that a task has done so far, of all. */
 export interface ProgressMessage {
-  readonly id: number;
   readonly done: number;
   readonly steps: number;
 }
 
 /** What a task comes to. */
-export type PointReply = { readonly result: PointResult } | { readonly error: PackedError };
+export type PartReply = { readonly result: PartResult } | { readonly error: PackedError };
 
 /** Simulates; never throws. */
-export default function runTask({ id, point }: PointTask): PointReply {
+export default async function runTask({ point, part, passFiles }: PartTask): Promise<PartReply> {
   try {
+    // The module loader keeps what it has loaded: a second task costs nothing.
+    const userPasses = await loadUserPasses(passFiles);
     return {
-      result: simulatePoint(point, (done, steps) => {
-        parentPort?.postMessage({ id, done, steps } satisfies ProgressMessage);
+      result: simulatePart({ ...point, userPasses }, part, (done, steps) => {
+        parentPort?.postMessage({ done, steps } satisfies ProgressMessage);
       }),
     };
   } catch (error) {

@@ -7,7 +7,6 @@ import {
   type AddressLimit,
   type ByteSink,
   FORMAT_LIMIT,
-  showAddress,
   TraceAccess,
   TraceError,
   type TraceReader,
@@ -58,7 +57,11 @@ export function createDinReader(input: SourceBuffer, limit: AddressLimit = FORMA
 
   /** Says what is wrong with the word at a position: of the line, or of the file where the word holds what no text holds. */
   function fail(at: number, problem: string): never {
-    for (let to = at; to < input.end && to < at + SHOWN_BYTES && (CLASS[bytes[to] as number] as number) > BLANK; to++) {
+    for (
+      let to = at;
+      to < input.end && to < at + SHOWN_BYTES && (CLASS[bytes[to] as number] as number) > BLANK;
+      to++
+    ) {
       const byte = bytes[to] as number;
       if (byte >= 32 && byte < 127) continue;
       throw new TraceError(
@@ -117,7 +120,8 @@ export function createDinReader(input: SourceBuffer, limit: AddressLimit = FORMA
       const kind = readLabel(at);
       at++;
       while (CLASS[bytes[at] as number] === BLANK) at++;
-      if (bytes[at] === NEWLINE) fail(input.end, `the address is missing behind the label ${kind}. ${EXPECTED}`);
+      if (bytes[at] === NEWLINE)
+        fail(input.end, `the address is missing behind the label ${kind}. ${EXPECTED}`);
       const start = at;
       if (isPrefix(at)) at += 2;
       const firstDigit = at;
@@ -131,10 +135,11 @@ export function createDinReader(input: SourceBuffer, limit: AddressLimit = FORMA
         low = (low << 4) | digit;
         digit = CLASS[bytes[++at] as number] as number;
       }
-      if (digit === OTHER || at === firstDigit) fail(start, `"${wordAt(start)}" is no hexadecimal address. ${EXPECTED}`);
+      if (digit === OTHER || at === firstDigit)
+        fail(start, `"${wordAt(start)}" is no hexadecimal address. ${EXPECTED}`);
       if (at - firstNonZero > MAX_DIGITS) fail(start, `the address ${wordAt(start)} ${FORMAT_LIMIT.reason}`);
       const line = (high >>> 0) * LINES_PER_HIGH_WORD + (low >>> 6);
-      if (line >= lineLimit) fail(start, `the address ${showAddress(line)} ${limit.reason}`);
+      if (line >= lineLimit) fail(start, `the address ${wordAt(start)} ${limit.reason}`);
       kinds[count] = kind;
       lines[count] = line;
       count++;
@@ -174,7 +179,12 @@ export function createDinWriter(sink: ByteSink): TraceWriter {
     if (core !== 0) throw new RangeError('a .din trace holds the accesses of one core');
     if (kind === TraceAccess.PrefetchL1 || kind === TraceAccess.PrefetchL2) return;
     if (used + LONGEST_LINE > CHUNK_BYTES) flush();
-    const label = kind === TraceAccess.WriteNonTemporal ? TraceAccess.Write : kind === TraceAccess.ReadDependent ? TraceAccess.Read : kind;
+    const label =
+      kind === TraceAccess.WriteNonTemporal
+        ? TraceAccess.Write
+        : kind === TraceAccess.ReadDependent
+          ? TraceAccess.Read
+          : kind;
     chunk[used++] = ZERO + label;
     chunk[used++] = 32;
     const digits = (line * 64).toString(16);

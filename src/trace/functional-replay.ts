@@ -66,7 +66,7 @@ export function replayFunctional(
     count: 0,
   }));
   let running = cores;
-  while (running.length > 0) {
+  for (;;) {
     for (const core of running) {
       if (core.at < core.count) continue;
       core.at = 0;
@@ -74,13 +74,14 @@ export function replayFunctional(
       onBatch?.();
     }
     running = running.filter((core) => core.count > 0);
-    const turns = Math.min(...running.map((core) => core.count - core.at));
+    const [only] = running;
+    if (only === undefined) break;
     if (running.length === 1) {
-      const core = running[0] as (typeof running)[number];
-      accesses += feed(core.cache, core.batch, core.at, core.count);
-      core.at = core.count;
+      accesses += feed(only.cache, only.batch, only.at, only.count);
+      only.at = only.count;
       continue;
     }
+    const turns = Math.min(...running.map((core) => core.count - core.at));
     for (let turn = 0; turn < turns; turn++) {
       for (const core of running) {
         accesses += feed(core.cache, core.batch, core.at, core.at + 1);

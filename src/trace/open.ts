@@ -1,7 +1,7 @@
 /** Any trace, whatever its format: told by its first bytes. */
 import { type AddressLimit, type ByteSource, TraceError, type TraceReader } from './access.js';
-import { createBinaryReader, isBinaryTrace, readBinaryHeader } from './binary/reader.js';
 import { MAGIC } from './binary/format.js';
+import { createBinaryReader, isBinaryTrace, readBinaryHeader } from './binary/reader.js';
 import { createDinReader } from './din.js';
 import { SourceBuffer } from './source-buffer.js';
 
@@ -22,12 +22,17 @@ export interface Trace {
 export function openTrace(openSource: () => ByteSource, isReadOnce: boolean): Trace {
   let first: SourceBuffer | null = new SourceBuffer(openSource());
   const { name } = first.source;
-  if (first.fill(MAGIC.length) === 0) throw new TraceError(`${name}: is empty. Expected: a Dinero trace (.din) or a binary trace of Normcore's, either of them also as gzip`);
+  if (first.fill(MAGIC.length) === 0)
+    throw new TraceError(
+      `${name}: is empty. Expected: a Dinero trace (.din) or a binary trace of Normcore's, either of them also as gzip`,
+    );
   const isBinary = isBinaryTrace(first.bytes.subarray(first.at, first.end));
   const cores = isBinary ? readBinaryHeader(first) : 1;
   if (cores > 1 && isReadOnce) {
     first.source.close();
-    throw new TraceError(`${name}: a trace of ${cores} cores is read in several places at once; give it as a plain file, not packed and not through a pipe`);
+    throw new TraceError(
+      `${name}: a trace of ${cores} cores is read in several places at once; give it as a plain file, not packed and not through a pipe`,
+    );
   }
 
   function take(): SourceBuffer {
@@ -40,6 +45,7 @@ export function openTrace(openSource: () => ByteSource, isReadOnce: boolean): Tr
   return {
     name,
     cores,
-    open: (core, limit) => (isBinary ? createBinaryReader(take(), cores, core, limit) : createDinReader(take(), limit)),
+    open: (core, limit) =>
+      isBinary ? createBinaryReader(take(), cores, core, limit) : createDinReader(take(), limit),
   };
 }

@@ -110,7 +110,8 @@ export function createPattern(name: string): Pattern {
   const stride = /^stride(\d+)$/.exec(name);
   if (stride !== null) {
     const lines = Number(stride[1]) / 64;
-    if (!Number.isInteger(lines) || lines < 1) throw new RangeError(`${name}: a stride is a multiple of 64 bytes`);
+    if (!Number.isInteger(lines) || lines < 1)
+      throw new RangeError(`${name}: a stride is a multiple of 64 bytes`);
     return create((pattern, index) => {
       pattern.line = index * lines;
     });

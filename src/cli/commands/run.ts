@@ -20,6 +20,7 @@ import { checkResultFile, writeResultFile } from '../result-file.js';
 import { describeOperations, describeResults } from '../result-text.js';
 import { simulatePoints } from '../simulate.js';
 import { addSoftwareOptions, pickOptions } from '../software-options.js';
+import { addPassOption, readUserPasses, type UserPasses } from '../user-passes.js';
 import { packageVersion } from '../version.js';
 
 /** Heading of the options that a point is made of. */
@@ -40,6 +41,7 @@ interface RunArguments extends Readonly<Record<string, unknown>> {
   readonly csv?: string;
   readonly operations: boolean;
   readonly quiet: boolean;
+  readonly pass?: string;
 }
 
 /** `normcore run`. */
@@ -48,7 +50,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
   describe: 'simulate a training iteration of networks on machines under schedules',
   builder: (parser: Argv) =>
     addSoftwareOptions(
-      parser
+      addPassOption(parser)
         .option('network', {
           group: WHAT,
           describe: 'names or paths of YAML files, separated by commas',
@@ -121,8 +123,9 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
         'other software',
       ) as never,
   handler: (async (argv: RunArguments) => {
-    const points = readPoints(argv);
-    const results = await simulatePoints(context, points, argv);
+    const { points, userPasses } = await readPoints(argv);
+    const { workers, quiet } = argv;
+    const results = await simulatePoints(context, points, { workers, quiet, passFiles: userPasses.files });
     if (argv.csv !== undefined) {
       writeResultFile(
         argv.csv,
@@ -144,20 +147,23 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
 });
 
 /** Every combination of network, machine and schedule. @throws ConfigurationError with all problems of all options and files */
-function readPoints(argv: RunArguments): PointSettings[] {
+async function readPoints(
+  argv: RunArguments,
+): Promise<{ readonly points: PointSettings[]; readonly userPasses: UserPasses }> {
   const { batch, exact, seed } = argv;
   const problems = new ProblemCollector();
   const networks = loadEach(problems, 'network', argv.network, loadNetwork);
   const machines = loadEach(problems, 'machine', argv.machine, loadMachine);
   const schedules = problems.splitList('schedule', argv.schedule);
-  for (const schedule of schedules) problems.checkSchedule('--schedule', schedule);
+  const userPasses = await readUserPasses(problems, argv.pass);
+  for (const schedule of schedules) problems.checkSchedule('--schedule', schedule, userPasses.passes);
   problems.checkWhole('batch', batch, 1, LARGEST_BATCH);
   problems.checkWhole('workers', argv.workers, 1, LARGEST_WORKERS);
   if (argv.csv !== undefined) checkResultFile(problems, 'csv', argv.csv);
   problems.throwIfAny();
   const software = pickOptions(softwareSchema, argv);
   const scheduleOptions = pickOptions(scheduleOptionsSchema, argv);
-  return networks.flatMap((network) =>
+  const points = networks.flatMap((network) =>
     machines.flatMap((machine) =>
       schedules.map((schedule) => ({
         network,
@@ -168,9 +174,11 @@ function readPoints(argv: RunArguments): PointSettings[] {
         seed,
         software,
         scheduleOptions,
+        userPasses: userPasses.passes,
       })),
     ),
   );
+  return { points, userPasses };
 }
 
 /** Loads what a list names; two of one name could not be told apart in the results. */

@@ -12,11 +12,13 @@ import { ProblemCollector } from '../problems.js';
 import { describeFusion } from '../schedule-text.js';
 import { addFusionOptions, graphSchema, pickOptions } from '../software-options.js';
 import { renderTable } from '../table.js';
+import { addPassOption, readUserPasses } from '../user-passes.js';
 
 interface ShowArguments extends Readonly<Record<string, unknown>> {
   readonly schedule: string;
   readonly network: string;
   readonly json: boolean;
+  readonly pass?: string;
 }
 
 /** `normcore schedule list|show`. */
@@ -36,7 +38,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
         'what a schedule fuses where in a network, and why the rest cannot be fused',
         (show) =>
           addFusionOptions(
-            show
+            addPassOption(show)
               .positional('schedule', {
                 describe: 'a schedule, a pass, or several joined by +',
                 type: 'string',
@@ -77,17 +79,19 @@ function listSchedules(context: CliContext, json: boolean): void {
   context.out(renderTable([['pass', 'what it does'], ...passes.map(({ name, summary }) => [name, summary])]));
 }
 
-function showSchedule(context: CliContext, argv: ShowArguments): void {
+async function showSchedule(context: CliContext, argv: ShowArguments): Promise<void> {
   const problems = new ProblemCollector();
   const network = problems.attempt(() => loadNetwork(argv.network));
-  problems.checkSchedule('schedule', argv.schedule);
+  const userPasses = await readUserPasses(problems, argv.pass);
+  problems.checkSchedule('schedule', argv.schedule, userPasses.passes);
   problems.throwIfAny();
   if (network === undefined) throw new Error('a network without problems is missing');
   const { fuseBnRelu } = pickOptions(graphSchema, argv);
   // What fuses does not depend on how many images there are.
   const before = buildTrainingStep(network, { batch: 1, fuseBnRelu });
   try {
-    const after = applySchedule(before, argv.schedule, pickOptions(scheduleOptionsSchema, argv));
+    const options = pickOptions(scheduleOptionsSchema, argv);
+    const after = applySchedule(before, argv.schedule, options, userPasses.passes);
     const report = fusionReport(before, after);
     context.out(argv.json ? toJson(report) : describeFusion(report));
   } catch (error) {

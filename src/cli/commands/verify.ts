@@ -15,10 +15,12 @@ import {
   worstFirst,
 } from '../../numerics/verify.js';
 import { ScheduleError, UnknownScheduleError } from '../../schedule/errors.js';
-import { DEFAULT_SCHEDULE_OPTIONS } from '../../schedule/pass.js';
+import { DEFAULT_SCHEDULE_OPTIONS, type SchedulePass } from '../../schedule/pass.js';
 import { CheckFailure, type CliContext, type CreateCommand, UserError } from '../command.js';
 import { toJson } from '../json.js';
+import { ProblemCollector } from '../problems.js';
 import { renderTable } from '../table.js';
+import { addPassOption, readUserPasses } from '../user-passes.js';
 
 /** Tensors that are listed one by one unless all are asked for. */
 const LISTED_TENSORS = 5;
@@ -36,6 +38,7 @@ interface Arguments {
   readonly seed: string;
   readonly all: boolean;
   readonly json: boolean;
+  readonly pass?: string;
 }
 
 /** `normcore verify`: whether restructured training steps compute what the baseline computes. */
@@ -43,7 +46,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
   command: 'verify',
   describe: 'execute schedules on real numbers and compare every output and gradient with the baseline',
   builder: (parser) =>
-    parser
+    addPassOption(parser)
       .option('network', {
         describe: 'names or paths, separated by commas; all for every shipped network',
         type: 'string',
@@ -99,16 +102,19 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
   handler: ((argv: Arguments) => verify(context, argv)) as never,
 });
 
-function verify(context: CliContext, argv: Arguments): void {
+async function verify(context: CliContext, argv: Arguments): Promise<void> {
   for (const name of ['image', 'batch', 'channelDivisor', 'threads'] as const) {
     if (!Number.isInteger(argv[name]) || argv[name] < 1) {
       const option = name === 'channelDivisor' ? 'channel-divisor' : name;
       throw new UserError(`--${option}: a whole number of at least 1 is expected, not ${argv[name]}`);
     }
   }
+  const problems = new ProblemCollector();
+  const { passes } = await readUserPasses(problems, argv.pass);
+  problems.throwIfAny();
   const names = argv.network === 'all' ? listNames('network') : argv.network.split(',');
   const networks = names.map((name) => loadScaledDown(name, argv));
-  const reports = networks.map((network) => verifyOne(context, network, argv));
+  const reports = networks.map((network) => verifyOne(context, network, argv, passes));
   if (argv.json) context.out(toJson(toDocument(reports, argv)));
   else context.out(reports.map((report) => renderReport(report, argv.all)).join('\n'));
   const failed = reports.flatMap((report) =>
@@ -130,7 +136,12 @@ function loadScaledDown(reference: string, { image, channelDivisor }: Arguments)
   return parseNetwork(text, file, scaledDown(input.output, image, channelDivisor));
 }
 
-function verifyOne(context: CliContext, network: Network, argv: Arguments): VerifyReport {
+function verifyOne(
+  context: CliContext,
+  network: Network,
+  argv: Arguments,
+  userPasses: readonly SchedulePass[],
+): VerifyReport {
   const { batch, threads, variance, storeZ, materialiseDx, seed } = argv;
   try {
     return verifyNetwork(network, {
@@ -139,6 +150,7 @@ function verifyOne(context: CliContext, network: Network, argv: Arguments): Veri
       seed,
       settings: { threads, variance, seed },
       scheduleOptions: { storeZ, materialiseDx },
+      userPasses,
       progress: (schedule, done) =>
         context.err(`${network.name}: ${schedule} executed, ${Math.round(100 * done)} %\n`),
     });

@@ -8,11 +8,13 @@ import { flops } from '../../training/flops.js';
 import type { BatchNorm, Operation, TrainingStep } from '../../training/step.js';
 import { type AddressMap, createAddressMap } from '../address-map.js';
 import type { Kernel, LineRange, Program } from '../kernel.js';
-import { ShadowChecker } from './shadow.js';
+import { type KernelRules, ShadowChecker } from './shadow.js';
 
 export interface ProgramCheckOptions {
   /** Whether to walk the kernel of an operation; all by default. The others count as having written what they declare. */
   readonly select?: (operation: Operation) => boolean;
+  /** The program is that of a share of the chip: `target.threads` of more threads. */
+  readonly isShare?: boolean;
   /** Shared between programs to save allocations. */
   readonly checker?: ShadowChecker;
 }
@@ -34,9 +36,20 @@ const ACCUMULATING: ReadonlySet<Operation['kind']> = new Set([
   'fc-backward-weights',
 ]);
 
-/** Whether the kernel of such an operation may store partial results and load them back. */
-export function accumulates(operation: Operation): boolean {
-  return ACCUMULATING.has(operation.kind);
+/** What the kernel of an operation may and must do with its output and scratch. */
+export function rulesOf(operation: Operation): KernelRules {
+  const stored: (string | null)[] = [];
+  if ('load' in operation) stored.push(operation.load?.storeTo ?? null);
+  if (
+    'gradient' in operation &&
+    typeof operation.gradient === 'object' &&
+    operation.gradient.kind !== 'stored'
+  )
+    stored.push(operation.gradient.storeTo);
+  return {
+    accumulates: ACCUMULATING.has(operation.kind),
+    usesScratch: stored.every((tensor) => tensor === null),
+  };
 }
 
 /**
@@ -61,8 +74,11 @@ export function checkProgram(
       return;
     }
     const complain = (message: string): number => problems.push(`${operation.name}: ${message}`);
-    const mathematics = flops(operation, step);
-    if (kernel.flops !== mathematics) complain(`charges ${kernel.flops} flops for ${mathematics}`);
+    // On a share of the chip such a kernel does its share of the mathematics, and leaves the rest of its output to the other shares.
+    if (options.isShare !== true || kernel.parameters === 'whole') {
+      const mathematics = flops(operation, step);
+      if (kernel.flops !== mathematics) complain(`charges ${kernel.flops} flops for ${mathematics}`);
+    }
     for (const range of kernel.reads) {
       const missing = written.subarray(range.base, range.base + range.lines).indexOf(0);
       if (missing >= 0)
@@ -73,13 +89,17 @@ export function checkProgram(
     if (options.select?.(operation) ?? true) {
       kernels++;
       const rules = {
-        accumulates: accumulates(operation),
+        ...rulesOf(operation),
         operands: operands.map(({ range }) => range),
         scratchBase: map.parameterEnd,
       };
       for (const problem of checker.check(kernel, program.threads, rules)) complain(problem);
     }
-    for (const range of kernel.writes) fill(written, range);
+    const isPart = options.isShare === true && kernel.parameters === 'share';
+    const covered = isPart
+      ? operands.filter(({ isWritten }) => isWritten).map(({ range }) => range)
+      : kernel.writes;
+    for (const range of covered) fill(written, range);
   });
   return { problems, kernels };
 }

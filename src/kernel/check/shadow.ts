@@ -5,7 +5,7 @@
  * - Every line of `reads` is loaded, every line of `writes` is stored.
  * - Between two barriers a line is stored by one thread only, and no thread loads what another one stores.
  * - An output line is stored once; where the kernel accumulates, again only after its partial result was loaded back.
- * - A line that is no input is stored before it is loaded.
+ * - A line that is no input is stored before it is loaded, and scratch that is stored is loaded (where the caller asks for it).
  * - Nothing but the operands and scratch is touched (where the caller says what the operands are).
  * - The emitted flops are exactly `kernel.flops`.
  */
@@ -16,6 +16,8 @@ import { visitRuns, visitTiles } from './runs.js';
 export interface KernelRules {
   /** Output lines may be stored again after their partial result was loaded back (reductions in several passes). */
   readonly accumulates?: boolean;
+  /** Scratch that is stored must be loaded: a partial sum that nobody adds is lost. Not so for strips of rows that are transformed only to be stored elsewhere. */
+  readonly usesScratch?: boolean;
   /** Lines that may be touched beside scratch, prefetches included; anything where absent. */
   readonly operands?: readonly LineRange[];
   /** First line of scratch; with `operands` only. */
@@ -40,6 +42,8 @@ export class ShadowChecker {
   #input = new Int32Array(0);
   #output = new Int32Array(0);
   #operand = new Int32Array(0);
+  /** Lines outside the outputs that the kernel has stored. */
+  #scratch: number[] = [];
   readonly #out = new OpStream();
   #phases = 0;
   #kernels = 0;
@@ -68,6 +72,7 @@ export class ShadowChecker {
     this.#mark(() => this.#operand, rules.operands ?? [], id);
     const outOfBounds = rules.operands === undefined ? Infinity : (rules.scratchBase ?? Infinity);
     this.#out.flops = 0;
+    this.#scratch = [];
     for (const phase of kernel.phases) {
       this.#phases++;
       for (let thread = 0; thread < threads; thread++) {
@@ -77,6 +82,9 @@ export class ShadowChecker {
       }
     }
     this.#checkCovered(kernel, firstPhase, complain);
+    const isUnused = (line: number): boolean => (this.#loadPhase[line] as number) < firstPhase;
+    if (rules.usesScratch === true && this.#scratch.some((line) => isUnused(line)))
+      complain('a line of scratch is stored, but never loaded');
     if (this.#out.flops !== kernel.flops) complain(`emitted ${this.#out.flops} flops of ${kernel.flops}`);
     return [...problems];
   }
@@ -131,6 +139,7 @@ export class ShadowChecker {
               else if ((this.#pending[line] as number) > 0)
                 say(line, (place) => `${place} is stored again before what was stored is loaded back`);
             }
+            if (!isStoredHere && this.#output[line] !== id) this.#scratch.push(line);
             this.#storePhase[line] = phase;
             this.#storeThread[line] = thread;
             this.#pending[line] = 1;

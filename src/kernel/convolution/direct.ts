@@ -221,10 +221,14 @@ class DirectKernel {
         owner === undefined ? 0 : owner.to === rows.outSize ? rows.inSize : (high[owner.to - 1] as number);
       let reached = low[from] as number;
       if (this.#storesAll && ownTo > 0) reached = Math.min(reached, ownFrom);
+      // A thread's share may begin late in one chunk and end early in the next: nobody needs the rows between.
+      const isWanted = (row: number): boolean => same.some((part) => row >= part.from && row < part.to);
       for (let row = from; row < to; ) {
         let bandTo = row + 1;
         const start = low[row] as number;
-        while (bandTo < to && (high[bandTo] as number) - start <= this.#ringRows - this.#restRows) bandTo++;
+        const last = start + this.#ringRows - this.#restRows;
+        while (bandTo < to && isWanted(bandTo) === isWanted(row) && (high[bandTo] as number) <= last)
+          bandTo++;
         const parts = same
           .map(({ chunk, from: partFrom, to: partTo }) => ({
             chunk,

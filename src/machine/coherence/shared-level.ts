@@ -1,14 +1,14 @@
 /**
  * The level that the cores of a socket share: last-level cache slices and, with them, the directory of what the private caches above hold.
  *
- * One set of one slice is contiguous in a flat Int32Array: its cache ways, then its directory (snoop filter) ways; the cache ways in recency order. The
- * protocol is MESI. A directory entry names either the one cluster that holds the line exclusively (and may have modified it) or a set of sharers.
+ * The protocol is MESI. A directory entry names either the one cluster that holds the line exclusively (and may have modified it) or a set of sharers.
  * A line that becomes shared is installed in the cache, so that further readers find it there.
  *
  * Inclusion. `victim`: filled by evictions from above; a line taken by one cluster leaves the cache. `inclusive`: filled by misses; evicting
  * a line invalidates it above; the directory has as many ways as the cache and cannot overflow, since it holds a subset of the cache's lines.
  * `none`: there is a directory only.
  */
+import { createTagArray } from '../cache/tag-array.js';
 import { Clock, type ClockRegisters } from '../clock.js';
 import type { LatencyModel } from '../interconnect/latency.js';
 
@@ -78,12 +78,13 @@ export interface SharedLevel {
   readonly source: Int32Array;
   /** One-way latency between the core of the last request and its slice. */
   readonly lastWayPs: Int32Array;
-  /** Cluster that supplied the last request's data from its own copy, which may itself still be on its way; -1 for none. */
+  /** Cluster whose copy of the line may still be on its way and that the answer cannot precede; -1 for none. */
   readonly supplier: Int32Array;
   readonly counters: SharedLevelCounters;
+  /** Lines must be below this for the tags of cache and directory to fit. */
+  readonly lineLimit: number;
 }
 
-const INVALID = -1;
 // Cache entry: tag << 2 | shared << 1 | dirty.
 const CACHE_BITS = 2;
 const CACHE_DIRTY = 1;
@@ -118,13 +119,16 @@ export function createSharedLevel(
 ): SharedLevel {
   const { sockets, clustersPerSocket, slicesPerSocket, sets, cacheWays, directoryWays, inclusion } = shape;
   const { slicePs, occupancyPs, snoopPs } = shape;
-  const setBits = Math.log2(sets);
-  const setMask = sets - 1;
-  const stride = cacheWays + directoryWays;
-  const entries = new Int32Array(sockets * slicesPerSocket * sets * stride).fill(INVALID);
+  const slices = sockets * slicesPerSocket;
+  // An instance is a slice of a socket. A directory-only level gets a cache of one way that is never filled.
+  const cache = createTagArray(slices, cacheWays === 0 ? 1 : sets, Math.max(1, cacheWays), CACHE_BITS);
+  const directory = createTagArray(slices, sets, directoryWays, DIRECTORY_BITS);
+  const cacheEntries = cache.entries;
+  const entries = directory.entries;
   const maskWords = Math.ceil(clustersPerSocket / 32);
-  const masks = new Int32Array(sockets * slicesPerSocket * sets * directoryWays * maskWords);
-  const portFreePs = new Float64Array(sockets * slicesPerSocket);
+  /** Sharers of a directory entry that is not exclusive, by its position. */
+  const masks = new Int32Array(slices * sets * directoryWays * maskWords);
+  const portFreePs = new Float64Array(slices);
   const grantedFlags = new Int32Array(1);
   const source = new Int32Array(1);
   const lastWayPs = new Int32Array(1);
@@ -147,46 +151,36 @@ export function createSharedLevel(
     return rangeOfHash(hashLine(line), slicesPerSocket);
   }
 
-  function baseOf(socket: number, slice: number, line: number): number {
-    return ((socket * slicesPerSocket + slice) * sets + (line & setMask)) * stride;
+  function instanceOf(socket: number, slice: number): number {
+    return socket * slicesPerSocket + slice;
   }
 
-  function findCache(base: number, line: number): number {
-    const tag = line >> setBits;
-    for (let at = base; at < base + cacheWays; at++) {
-      if ((entries[at] as number) >> CACHE_BITS === tag) return at;
-    }
-    return -1;
-  }
-
-  function findDirectory(base: number, line: number): number {
-    const tag = line >> setBits;
-    const first = base + cacheWays;
-    for (let at = first; at < first + directoryWays; at++) {
-      if ((entries[at] as number) >> DIRECTORY_BITS === tag) return at;
-    }
-    return -1;
-  }
-
-  /** Position of the sharer mask of the directory entry at `at`. */
-  function maskAt(at: number): number {
-    const set = Math.floor(at / stride);
-    return (set * directoryWays + (at - set * stride - cacheWays)) * maskWords;
+  function findCache(instance: number, address: number): number {
+    return cacheWays === 0 ? -1 : cache.find(instance, address);
   }
 
   function setSharer(at: number, owner: number): void {
-    const word = maskAt(at) + (owner >> 5);
+    const word = at * maskWords + (owner >> 5);
     masks[word] = (masks[word] as number) | (1 << (owner & 31));
   }
 
+  /** The sharer of a shared entry with the lowest number, of its socket. There must be one. */
+  function lowestSharer(at: number): number {
+    const first = at * maskWords;
+    let word = 0;
+    while (masks[first + word] === 0 && word < maskWords - 1) word++;
+    const bits = masks[first + word] as number;
+    return word * 32 + 31 - Math.clz32(bits & -bits);
+  }
+
   function clearMask(at: number): void {
-    const first = maskAt(at);
+    const first = at * maskWords;
     for (let word = 0; word < maskWords; word++) masks[first + word] = 0;
   }
 
   /** Calls the visitor for every sharer (cluster of the whole chip) of a shared entry. */
   function forEachSharer(at: number, socket: number, visit: (cluster: number) => void): void {
-    const first = maskAt(at);
+    const first = at * maskWords;
     for (let word = 0; word < maskWords; word++) {
       let bits = masks[first + word] as number;
       while (bits !== 0) {
@@ -197,16 +191,6 @@ export function createSharedLevel(
     }
   }
 
-  function removeCache(base: number, at: number): void {
-    const last = base + cacheWays - 1;
-    for (let to = at; to < last; to++) entries[to] = entries[to + 1] as number;
-    entries[last] = INVALID;
-  }
-
-  function removeDirectory(at: number): void {
-    entries[at] = INVALID;
-  }
-
   /** Drops every private copy that the entry names. @returns 1 if one was modified. */
   function invalidateEntry(at: number, socket: number, except: number): number {
     const entry = entries[at] as number;
@@ -214,12 +198,12 @@ export function createSharedLevel(
     if ((entry & EXCLUSIVE) !== 0) {
       const owner = socket * clustersPerSocket + (entry & OWNER_MASK);
       if (owner !== except) {
-        dirty = above.invalidate(owner, line(at));
+        dirty = above.invalidate(owner, directory.lineAt(at));
         counters.invalidations++;
       }
       return dirty;
     }
-    const address = line(at);
+    const address = directory.lineAt(at);
     forEachSharer(at, socket, (cluster) => {
       if (cluster !== except) {
         dirty |= above.invalidate(cluster, address);
@@ -229,43 +213,27 @@ export function createSharedLevel(
     return dirty;
   }
 
-  /** Line of the directory entry at a position. */
-  function line(at: number): number {
-    const set = Math.floor(at / stride) & setMask;
-    return (((entries[at] as number) >> DIRECTORY_BITS) << setBits) | set;
-  }
-
-  function insertCache(socket: number, base: number, address: number, flags: number): void {
-    const last = base + cacheWays - 1;
-    const victim = entries[last] as number;
-    if (victim !== INVALID) {
-      const victimLine = ((victim >> CACHE_BITS) << setBits) | (address & setMask);
-      let dirty = victim & CACHE_DIRTY;
+  function insertCache(socket: number, instance: number, address: number, flags: number): void {
+    const victim = cache.nextVictim(instance, address);
+    if (victim >= 0) {
+      let dirty = (cacheEntries[cache.victimAt[0] as number] as number) & CACHE_DIRTY;
       if (installsOnMiss) {
-        const held = findDirectory(base, victimLine);
+        const held = directory.find(instance, victim);
         if (held >= 0) {
           dirty |= invalidateEntry(held, socket, -1);
-          removeDirectory(held);
+          directory.remove(held);
         }
       }
       if (dirty !== 0) {
         counters.writebacksOut++;
-        writeMemory(socket, victimLine);
+        writeMemory(socket, victim);
       }
     }
-    for (let to = last; to > base; to--) entries[to] = entries[to - 1] as number;
-    entries[base] = ((address >> setBits) << CACHE_BITS) | flags;
-  }
-
-  function promoteCache(base: number, at: number): number {
-    const entry = entries[at] as number;
-    for (let to = at; to > base; to--) entries[to] = entries[to - 1] as number;
-    entries[base] = entry;
-    return base;
+    cache.insert(instance, address, flags);
   }
 
   /** Takes in a line that comes down from a private cache. */
-  function takeIn(socket: number, base: number, address: number, dirty: number, shared: number): void {
+  function takeIn(socket: number, instance: number, address: number, dirty: number, shared: number): void {
     if (cacheWays === 0) {
       if (dirty !== 0) {
         counters.writebacksOut++;
@@ -273,31 +241,26 @@ export function createSharedLevel(
       }
       return;
     }
-    const at = findCache(base, address);
+    const at = findCache(instance, address);
     if (at >= 0) {
-      if (dirty !== 0) entries[at] = (entries[at] as number) | CACHE_DIRTY;
+      if (dirty !== 0) cacheEntries[at] = (cacheEntries[at] as number) | CACHE_DIRTY;
       return;
     }
-    insertCache(socket, base, address, dirty | shared);
+    insertCache(socket, instance, address, dirty | shared);
   }
 
-  /** Position of the new entry. Where no way is free, one is displaced, each in its turn. */
-  function insertDirectory(socket: number, base: number, address: number, entryFlags: number): number {
-    const first = base + cacheWays;
-    let at = first;
-    const end = first + directoryWays;
-    while (at < end && entries[at] !== INVALID) at++;
-    if (at === end) {
+  /** Position of the new entry. Where no way is free, the one that came first is displaced. */
+  function insertDirectory(socket: number, instance: number, address: number, entryFlags: number): number {
+    const victim = directory.nextVictim(instance, address);
+    if (victim >= 0) {
+      const at = directory.victimAt[0] as number;
       counters.directoryEvictions++;
-      at = first + (counters.directoryEvictions % directoryWays);
-      const victimLine = line(at);
       // Of a shared line the other socket may hold copies too.
       const shared = sockets === 2 && ((entries[at] as number) & EXCLUSIVE) === 0 ? CACHE_SHARED : 0;
       const dirty = invalidateEntry(at, socket, -1);
-      takeIn(socket, base, victimLine, dirty, shared);
+      takeIn(socket, instance, victim, dirty, shared);
     }
-    entries[at] = ((address >> setBits) << DIRECTORY_BITS) | entryFlags;
-    return at;
+    return directory.insert(instance, address, entryFlags);
   }
 
   /** Turns an entry into a shared one with no sharers yet. */
@@ -312,20 +275,20 @@ export function createSharedLevel(
    */
   function askOtherSocket(socket: number, slice: number, address: number, exclusive: boolean): number {
     const other = 1 - socket;
-    const base = baseOf(other, slice, address);
-    const held = findDirectory(base, address);
-    let cacheAt = cacheWays > 0 ? findCache(base, address) : -1;
+    const instance = instanceOf(other, slice);
+    const held = directory.find(instance, address);
+    let cacheAt = cacheWays > 0 ? findCache(instance, address) : -1;
     if (held < 0 && cacheAt < 0) return -1;
     let dirty = 0;
     if (exclusive) {
       if (held >= 0) {
         dirty |= invalidateEntry(held, other, -1);
-        removeDirectory(held);
+        directory.remove(held);
       }
-      cacheAt = cacheWays > 0 ? findCache(base, address) : -1;
+      cacheAt = cacheWays > 0 ? findCache(instance, address) : -1;
       if (cacheAt >= 0) {
-        dirty |= (entries[cacheAt] as number) & CACHE_DIRTY;
-        removeCache(base, cacheAt);
+        dirty |= (cacheEntries[cacheAt] as number) & CACHE_DIRTY;
+        cache.remove(cacheAt);
       }
       return dirty;
     }
@@ -336,8 +299,8 @@ export function createSharedLevel(
       setSharer(held, owner);
     }
     if (cacheAt >= 0) {
-      dirty |= (entries[cacheAt] as number) & CACHE_DIRTY;
-      entries[cacheAt] = ((entries[cacheAt] as number) & ~CACHE_DIRTY) | CACHE_SHARED;
+      dirty |= (cacheEntries[cacheAt] as number) & CACHE_DIRTY;
+      cacheEntries[cacheAt] = ((cacheEntries[cacheAt] as number) & ~CACHE_DIRTY) | CACHE_SHARED;
     }
     if (dirty !== 0) writeMemory(other, address); // MESI has no owned state: memory is made current when a modified line becomes shared
     return 2 | dirty;
@@ -352,19 +315,18 @@ export function createSharedLevel(
     const local = cluster - socket * clustersPerSocket;
     const hash = hashLine(address);
     const slice = rangeOfHash(hash, slicesPerSocket);
-    const base = baseOf(socket, slice, address);
-    const port = socket * slicesPerSocket + slice;
+    const instance = instanceOf(socket, slice);
     const wayPs = latency.toSlicePs(core, hash);
     lastWayPs[0] = wayPs;
     let start = (clock[Clock.Now] as number) + wayPs;
-    if ((portFreePs[port] as number) > start) start = portFreePs[port] as number;
-    portFreePs[port] = start + occupancyPs;
+    if ((portFreePs[instance] as number) > start) start = portFreePs[instance] as number;
+    portFreePs[instance] = start + occupancyPs;
     const known = start + slicePs;
     counters.requests++;
     source[0] = Source.Llc;
     supplier[0] = -1;
-    const held = findDirectory(base, address);
-    const cacheAt = cacheWays > 0 ? findCache(base, address) : -1;
+    const held = directory.find(instance, address);
+    const cacheAt = cacheWays > 0 ? findCache(instance, address) : -1;
 
     if (held >= 0) {
       const entry = entries[held] as number;
@@ -379,7 +341,11 @@ export function createSharedLevel(
         counters.forwards++;
         const ownerCluster = socket * clustersPerSocket + owner;
         supplier[0] = ownerCluster;
-        const ready = known + latency.sliceToClusterPs(ownerCluster, hash) + snoopPs + latency.betweenClustersPs(ownerCluster, core);
+        const ready =
+          known +
+          latency.sliceToClusterPs(ownerCluster, hash) +
+          snoopPs +
+          latency.betweenClustersPs(ownerCluster, core);
         if (exclusive) {
           const dirty = above.invalidate(ownerCluster, address);
           counters.invalidations++;
@@ -392,28 +358,31 @@ export function createSharedLevel(
         makeShared(held);
         setSharer(held, owner);
         setSharer(held, local);
-        takeIn(socket, base, address, dirty, 0);
+        takeIn(socket, instance, address, dirty, 0);
         grantedFlags[0] = 0;
         clock[Clock.Ready] = ready;
-          return true;
+        return true;
       }
       if (exclusive) {
-        const wasSharer = ((masks[maskAt(held) + (local >> 5)] as number) & (1 << (local & 31))) !== 0;
+        const wasSharer = ((masks[held * maskWords + (local >> 5)] as number) & (1 << (local & 31))) !== 0;
         const before = counters.invalidations;
         invalidateEntry(held, socket, cluster);
         const crossed = invalidateOtherSocket(socket, slice, address);
-        entries[held] = ((address >> setBits) << DIRECTORY_BITS) | EXCLUSIVE | local;
+        entries[held] = (entry & ~OWNER_MASK) | EXCLUSIVE | local;
         let dirty = 0;
         if (cacheAt >= 0) {
           if (leavesOnHit) {
-            dirty = (entries[cacheAt] as number) & CACHE_DIRTY;
-            removeCache(base, cacheAt);
+            dirty = (cacheEntries[cacheAt] as number) & CACHE_DIRTY;
+            cache.remove(cacheAt);
           } else {
-            entries[cacheAt] = (entries[cacheAt] as number) & ~CACHE_SHARED;
+            cacheEntries[cacheAt] = (cacheEntries[cacheAt] as number) & ~CACHE_SHARED;
           }
         }
         grantedFlags[0] = GRANT_WRITABLE | dirty;
-        const acknowledged = known + (counters.invalidations > before ? latency.farthestPs(core) * 2 + snoopPs : 0) + (crossed ? latency.crossingPs * 2 : 0);
+        const acknowledged =
+          known +
+          (counters.invalidations > before ? latency.farthestPs(core) * 2 + snoopPs : 0) +
+          (crossed ? latency.crossingPs * 2 : 0);
         if (wasSharer || cacheAt >= 0) {
           counters.hits++;
           clock[Clock.Ready] = acknowledged + wayPs;
@@ -424,16 +393,17 @@ export function createSharedLevel(
         clock[Clock.Known] = acknowledged;
         return false;
       }
+      if (cacheAt >= 0) supplier[0] = socket * clustersPerSocket + lowestSharer(held);
       setSharer(held, local);
       grantedFlags[0] = 0;
       if (cacheAt >= 0) {
         counters.hits++;
-        promoteCache(base, cacheAt);
+        cache.promote(cacheAt);
         clock[Clock.Ready] = known + wayPs;
-          return true;
+        return true;
       }
       counters.misses++;
-      if (cacheWays > 0) insertCache(socket, base, address, CACHE_SHARED);
+      if (cacheWays > 0) insertCache(socket, instance, address, CACHE_SHARED);
       source[0] = Source.Dram;
       clock[Clock.Known] = known;
       return false;
@@ -441,26 +411,27 @@ export function createSharedLevel(
 
     if (cacheAt >= 0) {
       counters.hits++;
-      const flags = entries[cacheAt] as number;
+      const flags = cacheEntries[cacheAt] as number;
       const foreign = (flags & CACHE_SHARED) !== 0;
       let ready = known + wayPs;
-      if (foreign && exclusive && invalidateOtherSocket(socket, slice, address)) ready += latency.crossingPs * 2;
+      if (foreign && exclusive && invalidateOtherSocket(socket, slice, address))
+        ready += latency.crossingPs * 2;
       let granted = foreign && !exclusive ? 0 : GRANT_WRITABLE;
       if (leavesOnHit && granted !== 0) {
         granted |= flags & CACHE_DIRTY;
-        removeCache(base, cacheAt);
+        cache.remove(cacheAt);
       } else {
-        if (granted !== 0) entries[cacheAt] = flags & ~CACHE_SHARED;
-        promoteCache(base, cacheAt);
+        if (granted !== 0) cacheEntries[cacheAt] = flags & ~CACHE_SHARED;
+        cache.promote(cacheAt);
       }
       grantedFlags[0] = granted;
-      const at = insertDirectory(socket, base, address, granted === 0 ? 0 : EXCLUSIVE | local);
+      const at = insertDirectory(socket, instance, address, granted === 0 ? 0 : EXCLUSIVE | local);
       if (granted === 0) {
         clearMask(at);
         setSharer(at, local);
       }
       clock[Clock.Ready] = ready;
-          return true;
+      return true;
     }
 
     let granted = GRANT_WRITABLE;
@@ -471,8 +442,8 @@ export function createSharedLevel(
       if (remote >= 0 && exclusive) granted |= remote & GRANT_DIRTY;
     }
     grantedFlags[0] = granted;
-    if (installsOnMiss) insertCache(socket, base, address, granted === 0 ? CACHE_SHARED : 0);
-    const at = insertDirectory(socket, base, address, granted === 0 ? 0 : EXCLUSIVE | local);
+    if (installsOnMiss) insertCache(socket, instance, address, granted === 0 ? CACHE_SHARED : 0);
+    const at = insertDirectory(socket, instance, address, granted === 0 ? 0 : EXCLUSIVE | local);
     if (granted === 0) {
       clearMask(at);
       setSharer(at, local);
@@ -492,42 +463,49 @@ export function createSharedLevel(
   function evict(cluster: number, address: number, dirty: boolean, writable: boolean): void {
     const socket = sockets === 1 ? 0 : cluster < clustersPerSocket ? 0 : 1;
     const local = cluster - socket * clustersPerSocket;
-    const base = baseOf(socket, sliceOf(address), address);
-    const held = findDirectory(base, address);
+    const instance = instanceOf(socket, sliceOf(address));
+    const held = directory.find(instance, address);
     if (dirty) counters.writebacksIn++;
     if (held >= 0) {
       const entry = entries[held] as number;
       if ((entry & EXCLUSIVE) !== 0) {
-        removeDirectory(held);
+        directory.remove(held);
         if (leavesOnHit) {
           // An exclusive line has left the cache when it was granted: no need to look for it.
-          insertCache(socket, base, address, dirty ? CACHE_DIRTY : 0);
+          insertCache(socket, instance, address, dirty ? CACHE_DIRTY : 0);
           return;
         }
       } else {
-        const first = maskAt(held);
+        const first = held * maskWords;
         const word = first + (local >> 5);
         masks[word] = (masks[word] as number) & ~(1 << (local & 31));
         let left = 0;
         for (let index = 0; index < maskWords; index++) left |= masks[first + index] as number;
-        if (left === 0) removeDirectory(held);
+        if (left === 0) directory.remove(held);
       }
     }
-    if (inclusion === 'victim') takeIn(socket, base, address, dirty ? CACHE_DIRTY : 0, writable || sockets === 1 ? 0 : CACHE_SHARED);
-    else if (dirty) takeIn(socket, base, address, CACHE_DIRTY, 0);
+    if (inclusion === 'victim')
+      takeIn(
+        socket,
+        instance,
+        address,
+        dirty ? CACHE_DIRTY : 0,
+        writable || sockets === 1 ? 0 : CACHE_SHARED,
+      );
+    else if (dirty) takeIn(socket, instance, address, CACHE_DIRTY, 0);
   }
 
   function purge(cluster: number, address: number): void {
     const slice = sliceOf(address);
     for (let socket = 0; socket < sockets; socket++) {
-      const base = baseOf(socket, slice, address);
-      const held = findDirectory(base, address);
+      const instance = instanceOf(socket, slice);
+      const held = directory.find(instance, address);
       if (held >= 0) {
         invalidateEntry(held, socket, cluster);
-        removeDirectory(held);
+        directory.remove(held);
       }
-      const at = cacheWays > 0 ? findCache(base, address) : -1;
-      if (at >= 0) removeCache(base, at);
+      const at = cacheWays > 0 ? findCache(instance, address) : -1;
+      if (at >= 0) cache.remove(at);
     }
   }
 
@@ -535,8 +513,8 @@ export function createSharedLevel(
     const sharers: number[] = [];
     const slice = sliceOf(address);
     for (let socket = 0; socket < sockets; socket++) {
-      const base = baseOf(socket, slice, address);
-      const held = findDirectory(base, address);
+      const instance = instanceOf(socket, slice);
+      const held = directory.find(instance, address);
       if (held < 0) continue;
       const entry = entries[held] as number;
       if ((entry & EXCLUSIVE) !== 0) sharers.push(socket * clustersPerSocket + (entry & OWNER_MASK));
@@ -547,24 +525,39 @@ export function createSharedLevel(
 
   function cached(socket: number, address: number): number {
     if (cacheWays === 0) return -1;
-    const at = findCache(baseOf(socket, sliceOf(address), address), address);
-    return at < 0 ? -1 : (entries[at] as number) & CACHE_DIRTY;
+    const at = findCache(instanceOf(socket, sliceOf(address)), address);
+    return at < 0 ? -1 : (cacheEntries[at] as number) & CACHE_DIRTY;
   }
 
   function flush(): void {
-    for (let index = 0; index < sockets * slicesPerSocket * sets; index++) {
-      const base = index * stride;
-      const socket = Math.floor(index / (slicesPerSocket * sets));
-      for (let at = base; at < base + cacheWays; at++) {
-        const entry = entries[at] as number;
-        if (entry !== INVALID && (entry & CACHE_DIRTY) !== 0) {
-          counters.writebacksOut++;
-          writeMemory(socket, ((entry >> CACHE_BITS) << setBits) | (index & setMask));
+    if (cacheWays === 0) return;
+    for (let instance = 0; instance < slices; instance++) {
+      const lines: number[] = [];
+      cache.forEach(instance, (address, flags, at) => {
+        if ((flags & CACHE_DIRTY) !== 0) {
+          lines.push(address);
+          cacheEntries[at] = (cacheEntries[at] as number) & ~CACHE_DIRTY;
         }
+      });
+      for (const address of lines) {
+        counters.writebacksOut++;
+        writeMemory(Math.floor(instance / slicesPerSocket), address);
       }
     }
-    entries.fill(INVALID);
   }
 
-  return { request, evict, purge, sharersOf, cached, flush, grantedFlags, source, lastWayPs, supplier, counters };
+  return {
+    request,
+    evict,
+    purge,
+    sharersOf,
+    cached,
+    flush,
+    grantedFlags,
+    source,
+    lastWayPs,
+    supplier,
+    counters,
+    lineLimit: Math.min(directory.lineLimit, cacheWays === 0 ? Infinity : cache.lineLimit),
+  };
 }

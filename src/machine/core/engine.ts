@@ -12,11 +12,17 @@
  * memory channel has anything to do earlier, so that all shared state is touched in time order. A core that waits for an answer of unknown time sleeps;
  * `answer` wakes it.
  */
-import { Access, CYCLE_SCALE, type OpStream, RUN_HEADER_WORDS, STREAM_WORDS } from '../../kernel/op-stream.js';
+import {
+  Access,
+  CYCLE_SCALE,
+  type OpStream,
+  RUN_HEADER_WORDS,
+  STREAM_WORDS,
+} from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
 import { Flag, type TagArray } from '../cache/tag-array.js';
-import { type SharedLevel, Source } from '../coherence/shared-level.js';
 import { Clock, type ClockRegisters } from '../clock.js';
+import { type SharedLevel, Source } from '../coherence/shared-level.js';
 import type { EventOrder } from '../event-order.js';
 import type { Streamer } from '../prefetch/streamer.js';
 import type { CoreSpec } from '../spec.js';
@@ -40,7 +46,11 @@ export interface EngineShape {
   readonly l1LatencyCycles: number;
   readonly fillBuffers: number;
   /** Null where the shared level follows the L1D. */
-  readonly l2: { readonly latencyCycles: number; readonly cyclesPerLine: number; readonly mshrs: number } | null;
+  readonly l2: {
+    readonly latencyCycles: number;
+    readonly cyclesPerLine: number;
+    readonly mshrs: number;
+  } | null;
 }
 
 export interface EngineParts {
@@ -224,7 +234,14 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   }
 
   /** Moves the core's time to that of `ready[at]` and books the wait for its source; a wait for DRAM is split by the share that an idle memory would take. */
-  function waitFor(core: number, ready: Float64Array, source: Uint8Array, latencyShare: Float64Array, at: number, reason: number): void {
+  function waitFor(
+    core: number,
+    ready: Float64Array,
+    source: Uint8Array,
+    latencyShare: Float64Array,
+    at: number,
+    reason: number,
+  ): void {
     const until = ready[at] as number;
     const ps = until - (timePs[core] as number);
     if (ps <= 0) return;
@@ -236,7 +253,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     if (from === Source.Dram) {
       const latency = Math.round(ps * (latencyShare[at] as number));
       accounts[base + Category.DramLatency] = (accounts[base + Category.DramLatency] as number) + latency;
-      accounts[base + Category.DramBandwidth] = (accounts[base + Category.DramBandwidth] as number) + ps - latency;
+      accounts[base + Category.DramBandwidth] =
+        (accounts[base + Category.DramBandwidth] as number) + ps - latency;
     } else {
       accounts[base + from] = (accounts[base + from] as number) + ps;
     }
@@ -528,10 +546,12 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     mshrFill[mshr] = -1;
     startPs[mshr] = clock[Clock.Now] as number;
     if (known && (shared.supplier[0] as number) >= 0 && follow(mshr, shared.supplier[0] as number, line)) return;
+    // What misses the L2 has been looked up there first, and comes back through it.
     if (known || memory.read(core, line, mshr)) {
-      mshrReadyPs[mshr] = clock[Clock.Ready] as number;
+      mshrReadyPs[mshr] = (clock[Clock.Ready] as number) + l2LatencyPs;
       freeMshrs.put(cluster, mshr);
     } else {
+      returnPs[mshr] = (returnPs[mshr] as number) + l2LatencyPs;
       mshrReadyPs[mshr] = UNKNOWN;
     }
   }
@@ -543,9 +563,9 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   function follow(mshr: number, supplierCluster: number, line: number): boolean {
     const first = mshrOf(supplierCluster, line);
     if (first < 0) return false;
-    const delay = (clock[Clock.Ready] as number) - (clock[Clock.Now] as number);
+    const delay = (clock[Clock.Ready] as number) - (clock[Clock.Now] as number) + l2LatencyPs;
     if (mshrReadyPs[first] !== UNKNOWN) {
-      clock[Clock.Ready] = Math.max(clock[Clock.Ready] as number, (mshrReadyPs[first] as number) + delay);
+      clock[Clock.Ready] = Math.max(clock[Clock.Ready] as number, (mshrReadyPs[first] as number) + delay - l2LatencyPs);
       return false;
     }
     mshrReadyPs[mshr] = UNKNOWN;
@@ -568,7 +588,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
       const mshr = freeMshrs.first(cluster);
       if (mshr < 0 || (mshrReadyPs[mshr] as number) > (clock[Clock.Now] as number)) break;
       ask(core, cluster, mshr, target, exclusive);
-      const flags = ((shared.grantedFlags[0] as number) & (Flag.Dirty | Flag.Writable)) | Flag.InFlight | Flag.Prefetched;
+      const flags =
+        ((shared.grantedFlags[0] as number) & (Flag.Dirty | Flag.Writable)) | Flag.InFlight | Flag.Prefetched;
       if (hasL2) fillL2(cluster, target, flags);
       else fillL1(core, target, flags);
       count(core, CoreCounter.Prefetches);
@@ -580,10 +601,37 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   function mshrOf(cluster: number, line: number): number {
     const now = clock[Clock.Now] as number;
     const hint = mshrHint[(cluster << 8) | (line & 255)] as number;
-    if (mshrLine[hint] === line && clusterOfMshr[hint] === cluster) return (mshrReadyPs[hint] as number) > now ? hint : -1;
+    if (mshrLine[hint] === line && clusterOfMshr[hint] === cluster)
+      return (mshrReadyPs[hint] as number) > now ? hint : -1;
     const base = cluster * mshrs;
-    for (let at = base; at < base + mshrs; at++) if (mshrLine[at] === line && (mshrReadyPs[at] as number) > now) return at;
+    for (let at = base; at < base + mshrs; at++)
+      if (mshrLine[at] === line && (mshrReadyPs[at] as number) > now) return at;
     return -1;
+  }
+
+  /** Without an L2, prefetched lines go to the L1D itself: a load of one that is on its way waits for the MSHR, through a fill buffer. @returns whether it still is */
+  function touchPrefetched(core: number, line: number, isLoad: boolean): boolean {
+    clock[Clock.Now] = timePs[core] as number;
+    const mshr = mshrOf(clusterOf[core] as number, line);
+    if (mshr < 0) return false;
+    const fill = freeFills.first(core);
+    if (!isLoad || fill < 0 || (fillReadyPs[fill] as number) > (timePs[core] as number)) return true;
+    freeFills.take(core);
+    fillLine[fill] = line;
+    fillLoad[fill] = -1;
+    fillStore[fill] = -1;
+    fillReadyPs[fill] = mshrReadyPs[mshr] as number;
+    fillSource[fill] = mshrSource[mshr] as number;
+    fillLatencyShare[fill] = mshrLatencyShare[mshr] as number;
+    if (mshrReadyPs[mshr] === UNKNOWN) {
+      fillNext[fill] = mshrFill[mshr] as number;
+      mshrFill[mshr] = fill;
+    } else {
+      freeFills.put(core, fill);
+    }
+    attachLoad(core, fill);
+    count(core, CoreCounter.LatePrefetches);
+    return true;
   }
 
   /** An L1D hit on a line that may still be on its way. */
@@ -596,7 +644,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
         return;
       }
     }
-    l1Entries[l1At] = (l1Entries[l1At] as number) & ~Flag.InFlight;
+    if (!hasL2 && touchPrefetched(core, line, isLoad)) return;
+    l1Entries[l1At] = (l1Entries[l1At] as number) & ~(Flag.InFlight | Flag.Prefetched);
   }
 
   /** Sends a whole line past the caches, from a write-combining buffer. */
@@ -635,7 +684,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
 
     const exclusive = kind === Access.Store;
     let l2At = hasL2 ? l2Tags.find(cluster, line) : -1;
-    const needsPermission = exclusive && (l2At >= 0 ? ((l2Entries[l2At] as number) & Flag.Writable) === 0 : heldAt >= 0);
+    const needsPermission =
+      exclusive && (l2At >= 0 ? ((l2Entries[l2At] as number) & Flag.Writable) === 0 : heldAt >= 0);
     let granted: number;
     let waitsFor = -1;
     if (l2At >= 0 && !needsPermission) {
@@ -704,11 +754,14 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     if (exclusive) attachStore(core, fill);
     else if (kind === Access.Load || kind === Access.LoadDependent) attachLoad(core, fill);
     if (kind !== Access.PrefetchL2 || !hasL2) {
-      const flags = (exclusive ? Flag.Writable | Flag.Dirty : (granted & Flag.Writable) | (hasL2 ? 0 : granted & Flag.Dirty)) | Flag.InFlight;
+      const flags =
+        (exclusive
+          ? Flag.Writable | Flag.Dirty
+          : (granted & Flag.Writable) | (hasL2 ? 0 : granted & Flag.Dirty)) | Flag.InFlight;
       const at = heldAt >= 0 ? l1.find(core, line) : -1;
       if (at >= 0) {
-        const promoted = l1.promote(at);
-        l1Entries[promoted] = (l1Entries[promoted] as number) | flags;
+        l1.promote(at);
+        l1Entries[at] = (l1Entries[at] as number) | flags;
       } else fillL1(core, line, flags);
     }
     if (!needsPermission) {
@@ -734,16 +787,20 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     }
     const at = l1.find(core, line);
     if (at < 0) {
-      if (kind === Access.PrefetchL2 && hasL2 && l2Tags.find(clusterOf[core] as number, line) >= 0) return Outcome.Done;
+      if (kind === Access.PrefetchL2 && hasL2 && l2Tags.find(clusterOf[core] as number, line) >= 0)
+        return Outcome.Done;
       return miss(core, line, kind, -1);
     }
-    if (kind === Access.Store && ((l1Entries[at] as number) & Flag.Writable) === 0) return miss(core, line, kind, at);
-    const promoted = l1.promote(at);
-    const entry = l1Entries[promoted] as number;
-    if (kind === Access.Store) l1Entries[promoted] = entry | Flag.Dirty;
-    if ((entry & Flag.InFlight) !== 0) touchInFlight(core, promoted, line, kind === Access.Load || kind === Access.LoadDependent);
+    if (kind === Access.Store && ((l1Entries[at] as number) & Flag.Writable) === 0)
+      return miss(core, line, kind, at);
+    l1.promote(at);
+    const entry = l1Entries[at] as number;
+    if (kind === Access.Store) l1Entries[at] = entry | Flag.Dirty;
+    if ((entry & Flag.InFlight) !== 0)
+      touchInFlight(core, at, line, kind === Access.Load || kind === Access.LoadDependent);
     if (kind === Access.LoadDependent) {
-      accounts[core * CATEGORY_COUNT + Category.L1] = (accounts[core * CATEGORY_COUNT + Category.L1] as number) + l1LatencyPs;
+      accounts[core * CATEGORY_COUNT + Category.L1] =
+        (accounts[core * CATEGORY_COUNT + Category.L1] as number) + l1LatencyPs;
       timePs[core] = (timePs[core] as number) + l1LatencyPs;
     }
     return Outcome.Done;
@@ -779,7 +836,14 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   }
 
   /** Lumps of compute, dispatched as far as the window reaches past the oldest load without data. */
-  function dispatchLumps(core: number, lumps: number, busyPs: number, fmaPs: number, instructions: number, loads: number): number {
+  function dispatchLumps(
+    core: number,
+    lumps: number,
+    busyPs: number,
+    fmaPs: number,
+    instructions: number,
+    loads: number,
+  ): number {
     const total = instructions * lumps;
     if (total === 0) {
       bookBusy(core, busyPs * lumps, fmaPs * lumps);
@@ -800,8 +864,10 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
         }
       }
       // Differences of rounded running sums: the parts of a lump add up to exactly the lump.
-      const busyPart = Math.round((busyPs * lumps * (done + part)) / total) - Math.round((busyPs * lumps * done) / total);
-      const fmaPart = Math.round((fmaPs * lumps * (done + part)) / total) - Math.round((fmaPs * lumps * done) / total);
+      const busyPart =
+        Math.round((busyPs * lumps * (done + part)) / total) - Math.round((busyPs * lumps * done) / total);
+      const fmaPart =
+        Math.round((fmaPs * lumps * (done + part)) / total) - Math.round((fmaPs * lumps * done) / total);
       bookBusy(core, busyPart, Math.min(busyPart, fmaPart));
       timePs[core] = (timePs[core] as number) + busyPart;
       instructionNumber[core] = (instructionNumber[core] as number) + part;
@@ -854,7 +920,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
         let outcome: number = Outcome.Done;
         if (
           part === 0 &&
-          ((instructionNumber[core] as number) >= (instructionLimit[core] as number) || (loads > 0 && (loadNumber[core] as number) >= (loadLimit[core] as number)))
+          ((instructionNumber[core] as number) >= (instructionLimit[core] as number) ||
+            (loads > 0 && (loadNumber[core] as number) >= (loadLimit[core] as number)))
         ) {
           outcome = waitForWindow(core, loads);
         }
@@ -884,7 +951,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
       }
       bookBusy(core, busyPs * steps, fmaPs * steps);
       counters[core * CORE_COUNTERS] = (counters[core * CORE_COUNTERS] as number) + instructions * steps;
-      counters[core * CORE_COUNTERS + 1] = (counters[core * CORE_COUNTERS + 1] as number) + lineStreams * steps;
+      counters[core * CORE_COUNTERS + 1] =
+        (counters[core * CORE_COUNTERS + 1] as number) + lineStreams * steps;
       stepAt[core] = 0;
       streamAt[core] = 0;
       runAt[core] = firstStream + lineStreams * STREAM_WORDS;
@@ -936,10 +1004,30 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     if (finished[core] !== 0) return `core ${core} has finished`;
     const base = core * fills;
     const lines: number[] = [];
-    for (let fill = base; fill < base + fills; fill++) if (fillReadyPs[fill] === UNKNOWN) lines.push(fillLine[fill] as number);
-    const reason = waitKind[core] === Wait.Load ? 'its oldest load' : waitKind[core] === Wait.Store ? 'its oldest store' : 'a free miss register';
+    for (let fill = base; fill < base + fills; fill++)
+      if (fillReadyPs[fill] === UNKNOWN) lines.push(fillLine[fill] as number);
+    const reason =
+      waitKind[core] === Wait.Load
+        ? 'its oldest load'
+        : waitKind[core] === Wait.Store
+          ? 'its oldest store'
+          : 'a free miss register';
     return `core ${core} at ${timePs[core]} ps waits for ${reason}; lines without an answer: ${lines.join(', ') || 'none of its own'}`;
   }
 
-  return { begin, advance, answer, release, lastArrivalPs, returnPs, invalidate, downgrade, flush, describeWait, accounts, counters, timePs };
+  return {
+    begin,
+    advance,
+    answer,
+    release,
+    lastArrivalPs,
+    returnPs,
+    invalidate,
+    downgrade,
+    flush,
+    describeWait,
+    accounts,
+    counters,
+    timePs,
+  };
 }

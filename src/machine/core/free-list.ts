@@ -22,7 +22,8 @@ export function createFreeList(instances: number, size: number, readyPs: Float64
   const head = new Int32Array(instances);
   const tail = new Int32Array(instances);
   for (let instance = 0; instance < instances; instance++) {
-    for (let register = 0; register < size; register++) ring[instance * capacity + register] = instance * size + register;
+    for (let register = 0; register < size; register++)
+      ring[instance * capacity + register] = instance * size + register;
     tail[instance] = size;
   }
   return {

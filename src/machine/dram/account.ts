@@ -97,7 +97,11 @@ export function accountBurst(
       const held = rest < activateDelay ? rest : activateDelay;
       account[at + BANK] += held;
       account[at + ROW] += rest - held;
-    } else if (groupReady > rankReady && account[at + LAST_DIRECTION] === direction && account[at + LAST_RANK] === rank) {
+    } else if (
+      groupReady > rankReady &&
+      account[at + LAST_DIRECTION] === direction &&
+      account[at + LAST_RANK] === rank
+    ) {
       account[at + BANK] += rest;
     } else {
       account[at + TURNAROUND] += rest;
@@ -121,7 +125,13 @@ export function rebaseAccount(account: BusAccount, channel: number, cycles: numb
  * The account from time 0 to `untilPs`, in whole picoseconds that add up to it exactly. The tail behind the last burst counts as waiting for a row
  * if `waiting`, else as idle; bursts that are scheduled beyond `untilPs` come off the data bursts.
  */
-export function readAccount(account: BusAccount, channel: number, tCKps: number, untilPs: number, waiting: boolean): BusTime {
+export function readAccount(
+  account: BusAccount,
+  channel: number,
+  tCKps: number,
+  untilPs: number,
+  waiting: boolean,
+): BusTime {
   // Rounding the running sum, not the parts, keeps the total whole.
   const parts = new Float64Array(CAUSES);
   let sum = 0;

@@ -23,7 +23,13 @@ export function createRequestRing(capacity: number): RequestRing {
   };
 }
 
-export function pushRequest(ring: RequestRing, line: number, direction: number, timePs: number, tag: number): void {
+export function pushRequest(
+  ring: RequestRing,
+  line: number,
+  direction: number,
+  timePs: number,
+  tag: number,
+): void {
   if (ring.count === ring.line.length) grow(ring);
   const index = (ring.head + ring.count) & (ring.line.length - 1);
   ring.line[index] = line;

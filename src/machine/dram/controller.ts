@@ -2,19 +2,37 @@
 import { accountBurst, accountWake } from './account.js';
 import { BANK, BANK_MORE, CHANNEL, COMMAND, COUNTER, ENTRY, FOUND } from './layout.js';
 import { catchUpRefresh, closeBank, closeRank, refresh } from './refresh.js';
-import { addRequest, findHits, forgetHits, holdsWrite, moreAt, releaseRequest, unlinkRequest } from './requests.js';
+import {
+  addRequest,
+  findHits,
+  forgetHits,
+  holdsWrite,
+  moreAt,
+  releaseRequest,
+  unlinkRequest,
+} from './requests.js';
 import { setActive, updateOffer, updateOffers } from './scheduler.js';
-import { type DramState, bankAt } from './state.js';
+import { bankAt, type DramState } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
 const { STRIDE: CHANNEL_STRIDE, CHOSEN_AT, CHOSEN_COMMAND, CHOSEN_ENTRY, QUEUED, HELD, SEQUENCE } = CHANNEL;
 const { AGED, AGE_CHECK, REFRESH_NEXT } = CHANNEL;
 const { READY: BANK_READY, HIT, ACTIVE } = BANK;
 const { COLUMNS, ACTIVATE_DELAY } = BANK_MORE;
-const { STRIDE: ENTRY_STRIDE, ROW, LINE, LIST, FOUND: FOUND_WORD, TAG, ACCEPTED, SEQUENCE: ENTRY_SEQUENCE } = ENTRY;
+const {
+  SHIFT: ENTRY_SHIFT,
+  ROW,
+  LINE,
+  LIST,
+  FOUND: FOUND_WORD,
+  TAG,
+  ACCEPTED,
+  SEQUENCE: ENTRY_SEQUENCE,
+} = ENTRY;
 const { READ, WRITE, ACTIVATE, PRECHARGE, PRECHARGE_ALL } = COMMAND;
 const { UNDECIDED, EMPTY, CONFLICT } = FOUND;
 const FOUND_HIT = FOUND.HIT;
+const { STRIDE: COUNTER_STRIDE, FOUND_BASE, READ_LINES, WRITTEN_LINES, ACTIVATES, PRECHARGES } = COUNTER;
 
 /** Whether the controller's queue of a direction has a free entry. */
 export function fits(d: DramState, channel: number, direction: number): boolean {
@@ -51,7 +69,7 @@ export function accept(
   words[entry + TAG] = tag;
   words[entry + ACCEPTED] = cycle;
   words[entry + ENTRY_SEQUENCE] = words[c + SEQUENCE]++;
-  d.arrivalPs[(entry - d.entriesAt) / ENTRY_STRIDE] = arrivalPs;
+  d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = arrivalPs;
   words[c + QUEUED + direction]++;
   words[c + HELD]++;
   updateOffer(d, channel, at, direction);
@@ -91,7 +109,7 @@ export function issue(d: DramState, channel: number, cycle: number): number {
 function issueColumn(d: DramState, channel: number, at: number, entry: number, cycle: number): void {
   const { words, counters, policy } = d;
   const c = channel * CHANNEL_STRIDE;
-  const k = channel * COUNTER.STRIDE;
+  const k = channel * COUNTER_STRIDE;
   const direction = words[entry + LIST] & 1;
   const more = moreAt(d, at);
   const opened = words[at + ACTIVE] === entry;
@@ -110,14 +128,14 @@ function issueColumn(d: DramState, channel: number, at: number, entry: number, c
     words[c + AGE_CHECK] = 0;
   }
   if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = FOUND_HIT;
-  counters[k + COUNTER.FOUND_BASE + words[entry + FOUND_WORD]]++;
-  counters[k + (direction === 1 ? COUNTER.WRITTEN_LINES : COUNTER.READ_LINES)]++;
+  counters[k + FOUND_BASE + words[entry + FOUND_WORD]]++;
+  counters[k + (direction === 1 ? WRITTEN_LINES : READ_LINES)]++;
   const columns = ++words[more + COLUMNS];
   const unwanted = words[at + HIT] < 0 && words[at + HIT + 1] < 0;
   if (columns >= policy.columnsPerActivate || (policy.closeWhenUnwanted && unwanted)) {
     autoPrecharge(d, at);
     forgetHits(d, at);
-    counters[k + COUNTER.PRECHARGES]++;
+    counters[k + PRECHARGES]++;
   }
   updateOffers(d, channel, at);
 }
@@ -130,11 +148,11 @@ function issueActivate(d: DramState, channel: number, at: number, entry: number,
   const accepted = words[entry + ACCEPTED];
   words[more + ACTIVATE_DELAY] = cycle - (ready > accepted ? ready : accepted);
   words[more + COLUMNS] = 0;
-  d.counters[channel * COUNTER.STRIDE + COUNTER.ACTIVATES]++;
+  d.counters[channel * COUNTER_STRIDE + ACTIVATES]++;
   unlinkRequest(d, entry);
   words[channel * CHANNEL_STRIDE + QUEUED + (words[entry + LIST] & 1)]--;
-  setActive(d, at, entry);
   activate(d, at, words[entry + ROW], cycle);
   findHits(d, at);
+  setActive(d, at, entry);
   updateOffers(d, channel, at);
 }

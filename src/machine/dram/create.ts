@@ -38,8 +38,14 @@ export function rescalePart(part: DramPartSpec, rate: number): DramPartSpec {
  * @param channelsPerSocket simulated channels of one socket
  * @param rate of a simulated channel, relative to the real one
  */
-export function createMainMemory(spec: MemorySpec, channels: number, channelsPerSocket: number, rate: number): MainMemory {
-  if (spec.kind === 'dram') return createDram({ ...spec, channelsPerSocket, part: rescalePart(spec.part, rate) }, channels);
+export function createMainMemory(
+  spec: MemorySpec,
+  channels: number,
+  channelsPerSocket: number,
+  rate: number,
+): MainMemory {
+  if (spec.kind === 'dram')
+    return createDram({ ...spec, channelsPerSocket, part: rescalePart(spec.part, rate) }, channels);
   const bytesPerSecond = ((spec.bytesPerSecond * channelsPerSocket) / spec.channelsPerSocket) * rate;
   return createIdealMemory({ ...spec, channelsPerSocket, bytesPerSecond }, channels);
 }

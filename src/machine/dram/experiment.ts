@@ -73,7 +73,10 @@ export function runDramExperiment(spec: DramMemorySpec, experiment: DramExperime
   if (mode === 'sat') saturate(run);
   else if (mode === 'chase') chase(run);
   else if (load !== null) arrive(run, Number(load[1]) / timings.nBL);
-  else throw new RangeError(`"${mode}" is no mode. Allowed: sat, chase, load:P with P the share of the peak rate`);
+  else
+    throw new RangeError(
+      `"${mode}" is no mode. Allowed: sat, chase, load:P with P the share of the peak rate`,
+    );
   return summarise(run, timings.nBL);
 }
 
@@ -145,7 +148,8 @@ function summarise(run: Run, nBL: number): DramExperimentResult {
   const { dram, endPs, tCKps } = run;
   const { rowHits, rowEmpty, rowConflicts, readLatencyPs } = dram.statistics();
   const sorted = run.latencies.subarray(0, run.reads).sort();
-  const percentileNs = (share: number): number => (sorted.length === 0 ? 0 : sorted[Math.floor(share * (sorted.length - 1))] / 1000);
+  const percentileNs = (share: number): number =>
+    sorted.length === 0 ? 0 : sorted[Math.floor(share * (sorted.length - 1))] / 1000;
   const gbps = (run.requests * LINE_BYTES * 1000) / endPs;
   return {
     gbps,

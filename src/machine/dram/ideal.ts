@@ -10,7 +10,8 @@ const LINE_BYTES = 64;
  * singly over the channels of a socket.
  */
 export function createIdealMemory(spec: IdealMemorySpec, channels: number): MainMemory {
-  const { latencyPs, channelsPerSocket } = spec;
+  const { channelsPerSocket } = spec;
+  const latencyPs = Math.round(spec.latencyPs);
   const linePs = (LINE_BYTES * 1e12 * channelsPerSocket) / spec.bytesPerSecond;
   const queues = Array.from({ length: channels }, () => createRequestRing(64));
   const nextPs = new Float64Array(channels).fill(Infinity);
@@ -50,7 +51,8 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
         readLatencyPs += answerPs[0] - timePs;
       }
       popRequest(queue);
-      nextPs[channel] = queue.count === 0 ? Infinity : Math.max(queue.timePs[queue.head], Math.ceil(freePs[channel]));
+      nextPs[channel] =
+        queue.count === 0 ? Infinity : Math.max(queue.timePs[queue.head], Math.ceil(freePs[channel]));
       return queue.tag[head];
     },
     busy: (channel) => queues[channel].count > 0,

@@ -12,7 +12,14 @@ export const NEVER = 2 ** 31 - 1;
 export const LONG_AGO = -(2 ** 29);
 
 /** Commands. Those to a bank come in the order of the words that hold their earliest cycles; a read and a write are those of the open row. */
-export const COMMAND = { READ: 0, WRITE: 1, ACTIVATE: 2, PRECHARGE: 3, PRECHARGE_ALL: 4, REFRESH: 5 } as const;
+export const COMMAND = {
+  READ: 0,
+  WRITE: 1,
+  ACTIVATE: 2,
+  PRECHARGE: 3,
+  PRECHARGE_ALL: 4,
+  REFRESH: 5,
+} as const;
 
 export const CHANNEL = {
   STRIDE: 16,
@@ -53,8 +60,8 @@ export const RANK = {
   ACTIVATE_CURSOR: 8,
   /** The cycle from which the next refresh is due. */
   REFRESH_DUE: 9,
-  /** Two words, for reads and for writes: no bank that offers a precharge can have it before. */
-  PRECHARGE_FROM: 10,
+  /** All bits set if the next activate waits for tFAW, 0 if for tRRD or nothing. */
+  WINDOW_BOUND: 10,
 } as const;
 
 export const GROUP = {
@@ -66,6 +73,8 @@ export const GROUP = {
 /** One 64-byte host line. Where there are two words, the first is that of reads, the second that of writes. */
 export const BANK = {
   STRIDE: 16,
+  /** log2 of the stride. */
+  SHIFT: 4,
   /** -1: closed. */
   OPEN_ROW: 0,
   /** Four words: earliest cycle of each command as far as the bank itself constrains it. */
@@ -87,7 +96,7 @@ export const BANK = {
 /** Banks of a rank by what they wait for, one bit each. */
 export const MASK = {
   STRIDE: 8,
-  /** Two words: banks with an active read, with an active write. */
+  /** Banks with an active request. */
   OPENED: 0,
   /** Two words each: banks that offer a column command, an activate, a precharge, while reads (writes) are served. */
   COLUMN: 2,
@@ -98,6 +107,8 @@ export const MASK = {
 /** Words of a bank that a scheduling decision does not look at. */
 export const BANK_MORE = {
   STRIDE: 4,
+  /** log2 of the stride. */
+  SHIFT: 2,
   /** Two words: youngest queued request; valid while there is one. */
   TAIL: 0,
   /** Column commands since the activate. */
@@ -108,6 +119,8 @@ export const BANK_MORE = {
 
 export const ENTRY = {
   STRIDE: 8,
+  /** log2 of the stride. */
+  SHIFT: 3,
   ROW: 0,
   /** Low 32 bits of the channel-local line. */
   LINE: 1,

@@ -56,12 +56,16 @@ export function compileMapping(recipe: string, part: DramPartSpec): AddressMap {
   for (const field of FIELDS) {
     const given = pieces.filter((piece) => piece.field === field).reduce((sum, piece) => sum + piece.bits, 0);
     if (given !== wanted[field]) {
-      throw new RangeError(`mapping "${recipe}" gives ${field} ${given} bits, but the part needs ${wanted[field]}`);
+      throw new RangeError(
+        `mapping "${recipe}" gives ${field} ${given} bits, but the part needs ${wanted[field]}`,
+      );
     }
   }
   for (const piece of pieces) {
     if (piece.hashFrom >= 0 && piece.hashFrom + piece.bits > wanted.row) {
-      throw new RangeError(`mapping "${recipe}": the hash of ${piece.field} reaches beyond the ${wanted.row} bits of the row`);
+      throw new RangeError(
+        `mapping "${recipe}": the hash of ${piece.field} reaches beyond the ${wanted.row} bits of the row`,
+      );
     }
   }
   return createMap(pieces, wanted);
@@ -82,7 +86,9 @@ function parsePieces(recipe: string): Piece[] {
   for (const text of recipe.trim().split(/\s+/)) {
     const match = /^([a-z-]+):(\d+)(?:\^row(?:\+(\d+))?)?$/.exec(text);
     if (match === null) {
-      throw new RangeError(`mapping element "${text}" is not of the form field:bits, field:bits^row or field:bits^row+k`);
+      throw new RangeError(
+        `mapping element "${text}" is not of the form field:bits, field:bits^row or field:bits^row+k`,
+      );
     }
     const field = FIELDS.find((name) => name === match[1]);
     if (field === undefined) {
@@ -103,7 +109,8 @@ function parsePieces(recipe: string): Piece[] {
     used.set(field, (used.get(field) ?? 0) + bits);
     shift += bits;
   }
-  if (shift > 32) throw new RangeError(`mapping "${recipe}" has ${shift} bits; a channel is addressed by at most 32`);
+  if (shift > 32)
+    throw new RangeError(`mapping "${recipe}" has ${shift} bits; a channel is addressed by at most 32`);
   return pieces;
 }
 
@@ -145,7 +152,8 @@ export function rowOfLine(map: AddressMap, line: number): number {
 
 /** The local line at a place: the inverse of the others. */
 export function lineAtPlace(map: AddressMap, bank: number, row: number, column: number): number {
-  const line = deposit(map.rows, row) | deposit(map.banks, bank ^ hashOf(map.banks, row)) | deposit(map.columns, column);
+  const line =
+    deposit(map.rows, row) | deposit(map.banks, bank ^ hashOf(map.banks, row)) | deposit(map.columns, column);
   return line >>> 0;
 }
 

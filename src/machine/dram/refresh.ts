@@ -6,11 +6,16 @@ import { updateOffers } from './scheduler.js';
 import { type DramState, firstBankOf, rankAt } from './state.js';
 import { earliestPrechargeAll, earliestRefresh, precharge, refreshRank } from './timing.js';
 
+const { STRIDE: CHANNEL_STRIDE, COMMAND_FREE, REFRESH_NEXT } = CHANNEL;
+const { STRIDE: BANK_STRIDE, OPEN_ROW } = BANK;
+const { STRIDE: COUNTER_STRIDE, PRECHARGES, REFRESHES } = COUNTER;
+const { REFRESH_DUE } = RANK;
+
 /** Closes all open banks of a rank. */
 export function closeRank(d: DramState, channel: number, rank: number, cycle: number): void {
   const first = firstBankOf(d, rank);
-  for (let at = first; at < first + d.banksPerRank * BANK.STRIDE; at += BANK.STRIDE) {
-    if (d.words[at + BANK.OPEN_ROW] < 0) continue;
+  for (let at = first; at < first + d.banksPerRank * BANK_STRIDE; at += BANK_STRIDE) {
+    if (d.words[at + OPEN_ROW] < 0) continue;
     closeBank(d, channel, at, cycle);
   }
 }
@@ -20,17 +25,17 @@ export function closeBank(d: DramState, channel: number, at: number, cycle: numb
   precharge(d, at, cycle);
   forgetHits(d, at);
   updateOffers(d, channel, at);
-  d.counters[channel * COUNTER.STRIDE + COUNTER.PRECHARGES]++;
+  d.counters[channel * COUNTER_STRIDE + PRECHARGES]++;
 }
 
 /** Refreshes a rank whose banks are closed. */
 export function refresh(d: DramState, channel: number, rank: number, cycle: number): void {
   refreshRank(d, rank, cycle);
-  d.counters[channel * COUNTER.STRIDE + COUNTER.REFRESHES]++;
+  d.counters[channel * COUNTER_STRIDE + REFRESHES]++;
   accountRefresh(d.account, channel, cycle + d.timings.nRFC);
   let next = NEVER;
-  for (let i = 0; i < d.ranks; i++) next = Math.min(next, d.words[rankAt(d, channel, i) + RANK.REFRESH_DUE]);
-  d.words[channel * CHANNEL.STRIDE + CHANNEL.REFRESH_NEXT] = next;
+  for (let i = 0; i < d.ranks; i++) next = Math.min(next, d.words[rankAt(d, channel, i) + REFRESH_DUE]);
+  d.words[channel * CHANNEL_STRIDE + REFRESH_NEXT] = next;
 }
 
 /**
@@ -40,19 +45,19 @@ export function refresh(d: DramState, channel: number, rank: number, cycle: numb
 export function catchUpRefresh(d: DramState, channel: number, now: number): void {
   const { words } = d;
   const { nREFI } = d.timings;
-  const commandFree = words[channel * CHANNEL.STRIDE + CHANNEL.COMMAND_FREE];
+  const commandFree = words[channel * CHANNEL_STRIDE + COMMAND_FREE];
   for (let i = 0; i < d.ranks; i++) {
     const rank = rankAt(d, channel, i);
     for (;;) {
-      const due = words[rank + RANK.REFRESH_DUE];
+      const due = words[rank + REFRESH_DUE];
       const start = Math.max(due, commandFree, earliestPrechargeAll(d, rank));
       if (start >= now) break;
       closeRank(d, channel, rank, start);
       const cycle = Math.max(start, earliestRefresh(d, rank));
       if (cycle >= now) break;
       const skipped = Math.max(0, Math.floor((now - due) / nREFI) - 1);
-      words[rank + RANK.REFRESH_DUE] += skipped * nREFI;
-      d.counters[channel * COUNTER.STRIDE + COUNTER.REFRESHES] += skipped;
+      words[rank + REFRESH_DUE] += skipped * nREFI;
+      d.counters[channel * COUNTER_STRIDE + REFRESHES] += skipped;
       refresh(d, channel, rank, cycle + skipped * nREFI);
     }
   }

@@ -5,19 +5,25 @@
 import { BANK, BANK_MORE, CHANNEL, ENTRY, FOUND } from './layout.js';
 import type { DramState } from './state.js';
 
-const { STRIDE: BANK_STRIDE, OPEN_ROW, HEAD, HIT, ACTIVE } = BANK;
-const { STRIDE: MORE_STRIDE, TAIL } = BANK_MORE;
+const { SHIFT: BANK_SHIFT, OPEN_ROW, HEAD, HIT, ACTIVE } = BANK;
+const { SHIFT: MORE_SHIFT, TAIL } = BANK_MORE;
 const { STRIDE: CHANNEL_STRIDE, FREE } = CHANNEL;
 const { ROW, LINE, LIST, NEXT, FOUND: FOUND_WORD } = ENTRY;
 const { UNDECIDED } = FOUND;
 
 /** The words of a bank that decisions do not look at. */
 export function moreAt(d: DramState, at: number): number {
-  return d.moreAt + (at - d.banksAt) / (BANK_STRIDE / MORE_STRIDE);
+  return d.moreAt + ((at - d.banksAt) >> (BANK_SHIFT - MORE_SHIFT));
 }
 
 /** Takes a free entry of a channel and appends it to its bank's list. The caller sees to it that one is free, and fills in the rest. */
-export function addRequest(d: DramState, channel: number, at: number, direction: number, row: number): number {
+export function addRequest(
+  d: DramState,
+  channel: number,
+  at: number,
+  direction: number,
+  row: number,
+): number {
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
   const entry = words[c + FREE];

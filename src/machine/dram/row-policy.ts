@@ -9,9 +9,10 @@ export interface RowPolicy {
 }
 
 /** The row-buffer policies by name: a new one is a line here and a name in the schema. */
-export const ROW_POLICIES: Record<DramControllerSpec['rowPolicy'], (spec: DramControllerSpec) => RowPolicy> = {
-  /** A row stays open until another one of its bank is wanted or the rank is refreshed. */
-  open: () => ({ closeWhenUnwanted: false, columnsPerActivate: 2 ** 30 }),
-  closed: () => ({ closeWhenUnwanted: true, columnsPerActivate: 2 ** 30 }),
-  capped: (spec) => ({ closeWhenUnwanted: false, columnsPerActivate: spec.rowHitCap }),
-};
+export const ROW_POLICIES: Record<DramControllerSpec['rowPolicy'], (spec: DramControllerSpec) => RowPolicy> =
+  {
+    /** A row stays open until another one of its bank is wanted or the rank is refreshed. */
+    open: () => ({ closeWhenUnwanted: false, columnsPerActivate: 2 ** 30 }),
+    closed: () => ({ closeWhenUnwanted: true, columnsPerActivate: 2 ** 30 }),
+    capped: (spec) => ({ closeWhenUnwanted: false, columnsPerActivate: spec.rowHitCap }),
+  };

@@ -1,8 +1,8 @@
 import type { DramMemorySpec, DramTimings } from '../spec.js';
 import { type BusAccount, createBusAccount, rebaseAccount } from './account.js';
+import { type ColumnGaps, columnGaps } from './gaps.js';
 import { BANK, BANK_MORE, CHANNEL, COUNTER, ENTRY, GROUP, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
 import { ROW_POLICIES, type RowPolicy } from './row-policy.js';
-import { type ColumnGaps, columnGaps } from './gaps.js';
 
 /** All state of a DRAM's channels as plain data, with what of the spec their hot functions need. See `layout.ts` for the words. */
 export interface DramState {
@@ -72,7 +72,8 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     const first = entriesAt + channel * entriesPerChannel * ENTRY.STRIDE;
     words[c + CHANNEL.FREE] = first;
     for (let i = 0; i < entriesPerChannel; i++) {
-      words[first + i * ENTRY.STRIDE + ENTRY.NEXT] = i + 1 < entriesPerChannel ? first + (i + 1) * ENTRY.STRIDE : -1;
+      words[first + i * ENTRY.STRIDE + ENTRY.NEXT] =
+        i + 1 < entriesPerChannel ? first + (i + 1) * ENTRY.STRIDE : -1;
     }
   }
   for (let index = 0; index < channels * ranks; index++) {
@@ -149,7 +150,6 @@ export function rebaseChannel(d: DramState, channel: number, cycles: number): vo
   for (let rank = 0; rank < d.ranks; rank++) {
     const at = rankAt(d, channel, rank);
     shift(at, RANK.FOUR_ACTIVATES + 4);
-    shift(at + RANK.PRECHARGE_FROM, 2);
     if (d.refresh) shift(at + RANK.REFRESH_DUE, 1);
   }
   for (let bank = 0; bank < d.banksPerChannel; bank++) {

@@ -8,7 +8,14 @@ import { type DramState, firstBankOf } from './state.js';
 const { READ, WRITE, ACTIVATE, PRECHARGE } = COMMAND;
 const { STRIDE: BANK_STRIDE, OPEN_ROW, READY: BANK_READY, GROUP_AT, RANK_AT } = BANK_LAYOUT;
 const { READY: GROUP_READY } = GROUP_LAYOUT;
-const { STRIDE: RANK_STRIDE, READY: RANK_READY, FOUR_ACTIVATES, ACTIVATE_CURSOR, REFRESH_DUE } = RANK_LAYOUT;
+const {
+  STRIDE: RANK_STRIDE,
+  READY: RANK_READY,
+  FOUR_ACTIVATES,
+  ACTIVATE_CURSOR,
+  REFRESH_DUE,
+  WINDOW_BOUND,
+} = RANK_LAYOUT;
 
 /** Earliest cycle of a command to a bank (`READ` .. `PRECHARGE`). */
 export function earliest(d: DramState, at: number, command: number): number {
@@ -58,6 +65,7 @@ export function activate(d: DramState, at: number, row: number, cycle: number): 
   const fifth = words[rank + FOUR_ACTIVATES + oldest] + timings.nFAW;
   const second = cycle + timings.nRRDS;
   words[rank + RANK_READY + ACTIVATE] = fifth > second ? fifth : second;
+  words[rank + WINDOW_BOUND] = (second - fifth) >> 31;
 }
 
 /** @param direction 0 for a read, 1 for a write */

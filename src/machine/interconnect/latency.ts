@@ -33,9 +33,14 @@ export function createLatencyModel(shape: LatencyShape): LatencyModel {
   const { tilesPerSocket: tiles, clustersPerSocket, coresPerCluster } = shape;
   const table = latencyTable(shape.interconnect, tiles);
   // A slice of the chip keeps the distances of the whole chip: cluster i of n sits where the middle of the i-th n-th of the tiles is.
-  const tileOfCluster = Int32Array.from({ length: clustersPerSocket }, (_, index) => Math.floor(((index + 0.5) * tiles) / clustersPerSocket));
+  const tileOfCluster = Int32Array.from({ length: clustersPerSocket }, (_, index) =>
+    Math.floor(((index + 0.5) * tiles) / clustersPerSocket),
+  );
   // Where the row of a core's tile begins in the table.
-  const rowOfCore = Int32Array.from({ length: shape.cores }, (_, core) => tileOf(Math.floor(core / coresPerCluster)) * tiles);
+  const rowOfCore = Int32Array.from(
+    { length: shape.cores },
+    (_, core) => tileOf(Math.floor(core / coresPerCluster)) * tiles,
+  );
   const farthest = Int32Array.from({ length: tiles }, (_, from) => {
     let most = 0;
     for (let to = 0; to < tiles; to++) most = Math.max(most, table[from * tiles + to] as number);
@@ -49,8 +54,9 @@ export function createLatencyModel(shape: LatencyShape): LatencyModel {
   return {
     toSlicePs: (core, hash) => table[(rowOfCore[core] as number) + rangeOfHash(hash, tiles)] as number,
     sliceToClusterPs: (cluster, hash) => table[tileOf(cluster) * tiles + rangeOfHash(hash, tiles)] as number,
-    betweenClustersPs: (cluster, core) => table[tileOf(cluster) * tiles + tileOf(Math.floor(core / coresPerCluster))] as number,
+    betweenClustersPs: (cluster, core) =>
+      table[tileOf(cluster) * tiles + tileOf(Math.floor(core / coresPerCluster))] as number,
     farthestPs: (core) => farthest[tileOf(Math.floor(core / coresPerCluster))] as number,
-    crossingPs: shape.socketLink?.latencyPs ?? 0,
+    crossingPs: Math.round(shape.socketLink?.latencyPs ?? 0),
   };
 }

@@ -22,7 +22,8 @@ export function hopsBetween(spec: InterconnectSpec, tiles: number, from: number,
 export function latencyTable(spec: InterconnectSpec, tiles: number): Int32Array {
   const table = new Int32Array(tiles * tiles);
   for (let from = 0; from < tiles; from++) {
-    for (let to = 0; to < tiles; to++) table[from * tiles + to] = hopsBetween(spec, tiles, from, to) * Math.round(spec.hopPs);
+    for (let to = 0; to < tiles; to++)
+      table[from * tiles + to] = hopsBetween(spec, tiles, from, to) * Math.round(spec.hopPs);
   }
   return table;
 }

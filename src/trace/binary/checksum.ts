@@ -11,6 +11,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
  */
 export function crc32(bytes: Uint8Array, from: number, to: number, before = 0): number {
   let value = ~before;
-  for (let at = from; at < to; at++) value = (value >>> 8) ^ (TABLE[(value ^ (bytes[at] as number)) & 255] as number);
+  for (let at = from; at < to; at++)
+    value = (value >>> 8) ^ (TABLE[(value ^ (bytes[at] as number)) & 255] as number);
   return ~value >>> 0;
 }

@@ -1,6 +1,14 @@
 /** Reads the binary trace format, one core's accesses at a time. */
 import { LINE_BYTES } from '../../kernel/op-stream.js';
-import { type AccessBatch, type AddressLimit, FORMAT_LIMIT, showAddress, TRACE_LINE_LIMIT, TraceError, type TraceReader } from '../access.js';
+import {
+  type AccessBatch,
+  type AddressLimit,
+  FORMAT_LIMIT,
+  showAddress,
+  TRACE_LINE_LIMIT,
+  TraceError,
+  type TraceReader,
+} from '../access.js';
 import type { SourceBuffer } from '../source-buffer.js';
 import { crc32 } from './checksum.js';
 import {
@@ -41,14 +49,17 @@ export function readBinaryHeader(input: SourceBuffer): number {
   }
   const view = viewOf(input);
   const version = view.getUint16(8, true);
-  if (version !== VERSION) fail(input, input.at + 8, `version ${version} of the format is unknown. Known: ${VERSION}`);
+  if (version !== VERSION)
+    fail(input, input.at + 8, `version ${version} of the format is unknown. Known: ${VERSION}`);
   if (crc32(input.bytes, input.at, input.at + 16) !== view.getUint32(16, true)) {
     fail(input, input.at + 16, 'the checksum of the header is wrong: the file was changed or damaged');
   }
   const cores = view.getUint16(10, true);
-  if (cores < 1 || cores > MAX_TRACE_CORES) fail(input, input.at + 10, `${cores} cores are out of range. Allowed: 1 to ${MAX_TRACE_CORES}`);
+  if (cores < 1 || cores > MAX_TRACE_CORES)
+    fail(input, input.at + 10, `${cores} cores are out of range. Allowed: 1 to ${MAX_TRACE_CORES}`);
   const lineBytes = view.getUint16(12, true);
-  if (lineBytes !== LINE_BYTES) fail(input, input.at + 12, `lines of ${lineBytes} bytes are unknown. Known: ${LINE_BYTES}`);
+  if (lineBytes !== LINE_BYTES)
+    fail(input, input.at + 12, `lines of ${lineBytes} bytes are unknown. Known: ${LINE_BYTES}`);
   input.at += FILE_HEADER_BYTES;
   return cores;
 }
@@ -80,7 +91,13 @@ export function createBinaryReader(
     for (;;) {
       const got = input.fill(BLOCK_HEADER_BYTES);
       if (got < BLOCK_HEADER_BYTES) {
-        fail(input, input.end, got === 0 ? 'the end block is missing: the trace was cut off' : 'the trace ends within a block header: it was cut off');
+        fail(
+          input,
+          input.end,
+          got === 0
+            ? 'the end block is missing: the trace was cut off'
+            : 'the trace ends within a block header: it was cut off',
+        );
       }
       let view = viewOf(input);
       const payload = view.getUint32(8, true);
@@ -93,8 +110,15 @@ export function createBinaryReader(
       }
       view = viewOf(input);
       const start = input.at + BLOCK_HEADER_BYTES;
-      if (crc32(bytes, start, start + payload, crc32(bytes, input.at, input.at + 12)) !== view.getUint32(12, true)) {
-        fail(input, input.at, 'the checksum of the block that starts here is wrong: the file was changed or damaged');
+      if (
+        crc32(bytes, start, start + payload, crc32(bytes, input.at, input.at + 12)) !==
+        view.getUint32(12, true)
+      ) {
+        fail(
+          input,
+          input.at,
+          'the checksum of the block that starts here is wrong: the file was changed or damaged',
+        );
       }
       if (owner === END_CORE) {
         checkEnd(view, start, payload);
@@ -115,9 +139,15 @@ export function createBinaryReader(
   }
 
   function checkEnd(view: DataView, start: number, payload: number): void {
-    if (payload !== cores * CORE_COUNT_BYTES) fail(input, input.at, `the end block does not count the accesses of ${cores} cores`);
+    if (payload !== cores * CORE_COUNT_BYTES)
+      fail(input, input.at, `the end block does not count the accesses of ${cores} cores`);
     const counted = Number(view.getBigUint64(BLOCK_HEADER_BYTES + core * CORE_COUNT_BYTES, true));
-    if (counted !== total) fail(input, input.at, `core ${core} has ${total} accesses, but the end block counts ${counted}: blocks are missing or doubled`);
+    if (counted !== total)
+      fail(
+        input,
+        input.at,
+        `core ${core} has ${total} accesses, but the end block counts ${counted}: blocks are missing or doubled`,
+      );
     input.at = start + payload;
     if (input.fill(1) > 0) fail(input, input.at, 'something follows the end of the trace');
     hasEnded = true;
@@ -170,11 +200,16 @@ export function createBinaryReader(
       // Lines of a repetition are monotonic: its last is its worst.
       if (line < 0 || line >= TRACE_LINE_LIMIT) fail(input, input.at, `line ${line} is out of range`);
       if (line >= limit.lines || line - (run - 1) * delta >= limit.lines) {
-        fail(input, input.at, `the address ${showAddress(Math.max(line, line - (run - 1) * delta))} ${limit.reason}`);
+        fail(
+          input,
+          input.at,
+          `the address ${showAddress(Math.max(line, line - (run - 1) * delta))} ${limit.reason}`,
+        );
       }
       repeats -= run;
       left -= run;
-      if (left === 0 && repeats > 0) fail(input, input.at, 'the block repeats an access more often than it has accesses');
+      if (left === 0 && repeats > 0)
+        fail(input, input.at, 'the block repeats an access more often than it has accesses');
     }
     return count;
   }

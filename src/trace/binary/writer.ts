@@ -118,7 +118,9 @@ export function createBinaryWriter(sink: ByteSink, cores: number): TraceWriter {
       for (let core = 0; core < cores; core++) flush(core);
       const end = new Uint8Array(BLOCK_HEADER_BYTES + cores * CORE_COUNT_BYTES);
       const counts = new DataView(end.buffer, BLOCK_HEADER_BYTES);
-      blocks.forEach(({ total }, core) => counts.setBigUint64(core * CORE_COUNT_BYTES, BigInt(total), true));
+      for (const [core, { total }] of blocks.entries()) {
+        counts.setBigUint64(core * CORE_COUNT_BYTES, BigInt(total), true);
+      }
       sealBlock(end, END_CORE, 0);
       sink(end);
     },

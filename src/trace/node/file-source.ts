@@ -4,8 +4,8 @@ import { type ByteSource, TraceError } from '../access.js';
 import { openTrace, type Trace } from '../open.js';
 import { createGunzipSource } from './gunzip-source.js';
 
-/** How standard input is named on the command line. */
-export const STANDARD_INPUT = '-';
+/** Standard input, by the name that it has on most systems; read by its descriptor, which works on all. */
+const STANDARD_INPUT = '/dev/stdin';
 
 /** First bytes of a gzip file (RFC 1952, 2.3.1). */
 const GZIP_MAGIC = [0x1f, 0x8b];
@@ -34,17 +34,16 @@ interface OpenFile {
 }
 
 function openFile(path: string): OpenFile {
-  const name = path === STANDARD_INPUT ? 'standard input' : path;
   try {
     const descriptor = path === STANDARD_INPUT ? 0 : openSync(path, 'r');
     const status = fstatSync(descriptor);
     if (status.isDirectory()) {
       closeSync(descriptor);
-      throw new TraceError(`${name} cannot be read: it is a directory`);
+      throw new TraceError(`${path} cannot be read: it is a directory`);
     }
-    return { name, descriptor, isRegular: status.isFile(), size: status.isFile() ? status.size : 0 };
+    return { name: path, descriptor, isRegular: status.isFile(), size: status.isFile() ? status.size : 0 };
   } catch (error) {
-    throw error instanceof TraceError ? error : unreadable(name, error);
+    throw error instanceof TraceError ? error : unreadable(path, error);
   }
 }
 
@@ -101,7 +100,7 @@ export interface FileTrace extends Trace {
 }
 
 /**
- * Opens a trace by its path; `-` is standard input. Gzip is told by its first bytes.
+ * Opens a trace by its path; `/dev/stdin` is standard input on every system. Gzip is told by its first bytes.
  * @throws TraceError
  */
 export function openTraceFile(path: string): FileTrace {

@@ -107,7 +107,8 @@ describe('plain caches count what the references counted', () => {
     const { before, after } = simulate(row.trace, row.accesses, row.geometry);
     const counts = (row.simulator === 'dinero4' ? after : before)[row.level - 1] as LevelCounts;
     expect([counts.reads, counts.writes]).toEqual([row.reads, row.writes]);
-    const deviation = (ours: number, theirs: number): number => (theirs === 0 ? ours : Math.abs(ours / theirs - 1));
+    const deviation = (ours: number, theirs: number): number =>
+      theirs === 0 ? ours : Math.abs(ours / theirs - 1);
     expect(deviation(counts.readMisses + counts.writeMisses, row.readMisses + row.writeMisses)).toBeLessThan(
       RANDOM_TOLERANCE,
     );

@@ -37,23 +37,27 @@ describe('the event order', () => {
   it('follows times that are set again in any order, and sees the horizon of the winner', () => {
     const change = fc.record({ entity: fc.nat(1000), time: TIME });
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 40 }), fc.array(change, { maxLength: 200 }), (entities, changes) => {
-        const order = createEventOrder(entities);
-        const clock = createClock();
-        const times = new Array<number>(entities).fill(Infinity);
-        for (const { entity: any, time } of changes) {
-          const entity = any % entities;
-          times[entity] = time;
-          order.times[entity] = time;
-          order.update(entity);
-          const winner = firstOf(times);
-          expect(order.times[order.winner()]).toBe(times[winner]);
-          if (times[winner] === Infinity) continue;
-          expect(order.winner()).toBe(winner);
-          order.horizon(winner, clock);
-          expect(clock[Clock.Horizon]).toBe(Math.min(...times.filter((_, other) => other !== winner)));
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 40 }),
+        fc.array(change, { maxLength: 200 }),
+        (entities, changes) => {
+          const order = createEventOrder(entities);
+          const clock = createClock();
+          const times = new Array<number>(entities).fill(Infinity);
+          for (const { entity: any, time } of changes) {
+            const entity = any % entities;
+            times[entity] = time;
+            order.times[entity] = time;
+            order.update(entity);
+            const winner = firstOf(times);
+            expect(order.times[order.winner()]).toBe(times[winner]);
+            if (times[winner] === Infinity) continue;
+            expect(order.winner()).toBe(winner);
+            order.horizon(winner, clock);
+            expect(clock[Clock.Horizon]).toBe(Math.min(...times.filter((_, other) => other !== winner)));
+          }
+        },
+      ),
       { seed: 7, numRuns: 200 },
     );
   });

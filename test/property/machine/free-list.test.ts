@@ -4,13 +4,23 @@ import { createFreeList } from '../../../src/machine/core/free-list.js';
 
 describe('a list of miss registers', () => {
   it('gives the one that is free first, of each instance, and none while all wait for an answer', () => {
-    const shape = fc.record({ instances: fc.integer({ min: 1, max: 3 }), size: fc.integer({ min: 1, max: 17 }) });
-    const step = fc.record({ instance: fc.nat(2), takes: fc.boolean(), which: fc.nat(16), readyPs: fc.nat(50) });
+    const shape = fc.record({
+      instances: fc.integer({ min: 1, max: 3 }),
+      size: fc.integer({ min: 1, max: 17 }),
+    });
+    const step = fc.record({
+      instance: fc.nat(2),
+      takes: fc.boolean(),
+      which: fc.nat(16),
+      readyPs: fc.nat(50),
+    });
     fc.assert(
       fc.property(shape, fc.array(step, { maxLength: 300 }), ({ instances, size }, steps) => {
         const readyPs = new Float64Array(instances * size);
         const list = createFreeList(instances, size, readyPs);
-        const free = Array.from({ length: instances }, (_, instance) => Array.from({ length: size }, (__, index) => instance * size + index));
+        const free = Array.from({ length: instances }, (_, instance) =>
+          Array.from({ length: size }, (__, index) => instance * size + index),
+        );
         const waiting: number[][] = Array.from({ length: instances }, () => []);
         for (const step of steps) {
           const instance = step.instance % instances;

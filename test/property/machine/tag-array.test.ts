@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTagArray, Flag, type TagArray } from '../../../src/machine/cache/tag-array.js';
 
+/** Enough for the four flags of a private cache. */
+const FLAG_BITS = 4;
+
 /** LRU caches written for clarity: per instance and set a list, most recent first. */
 class NaiveCaches {
   readonly #sets = new Map<string, { line: number; flags: number }[]>();
@@ -61,12 +64,22 @@ function contents(tags: TagArray, instance: number): string[] {
 
 describe('a tag array', () => {
   it('is a set of LRU caches: same hits, same victims, same flags as a naive model', () => {
-    const shape = fc.record({ instances: fc.integer({ min: 1, max: 3 }), setBits: fc.integer({ min: 0, max: 4 }), ways: fc.integer({ min: 1, max: 16 }) });
-    const step = fc.record({ instance: fc.nat(2), near: fc.nat(80), far: fc.nat(3), flags: fc.nat(15), kind: fc.nat(9) });
+    const shape = fc.record({
+      instances: fc.integer({ min: 1, max: 3 }),
+      setBits: fc.integer({ min: 0, max: 4 }),
+      ways: fc.integer({ min: 1, max: 16 }),
+    });
+    const step = fc.record({
+      instance: fc.nat(2),
+      near: fc.nat(80),
+      far: fc.nat(3),
+      flags: fc.nat(15),
+      kind: fc.nat(9),
+    });
     fc.assert(
       fc.property(shape, fc.array(step, { maxLength: 400 }), ({ instances, setBits, ways }, steps) => {
         const sets = 2 ** setBits;
-        const tags = createTagArray(instances, sets, ways);
+        const tags = createTagArray(instances, sets, ways, FLAG_BITS);
         const naive = new NaiveCaches(sets, ways);
         for (const { instance: any, near, far, flags, kind } of steps) {
           const instance = any % instances;
@@ -76,7 +89,10 @@ describe('a tag array', () => {
           const expected = naive.flags(instance, line);
           expect(at >= 0).toBe(expected !== null);
           if (at < 0) {
-            tags.insert(instance, line, flags);
+            const next = tags.nextVictim(instance, line);
+            const place = tags.insert(instance, line, flags);
+            expect(tags.victimLine[0]).toBe(next);
+            expect(place).toBe(tags.victimAt[0]);
             const victim = naive.insert(instance, line, flags);
             expect(tags.victimLine[0]).toBe(victim?.line ?? -1);
             if (victim !== null) expect(tags.victimFlags[0]).toBe(victim.flags);
@@ -87,21 +103,24 @@ describe('a tag array', () => {
               tags.remove(at);
               naive.remove(instance, line);
             } else {
-              const now = tags.promote(at);
-              expect(tags.find(instance, line)).toBe(now);
+              tags.promote(at);
+              expect(tags.find(instance, line)).toBe(at);
               naive.promote(instance, line);
             }
           }
         }
-        for (let instance = 0; instance < instances; instance++) expect(contents(tags, instance)).toEqual(naive.contents(instance));
+        for (let instance = 0; instance < instances; instance++)
+          expect(contents(tags, instance)).toEqual(naive.contents(instance));
       }),
       { seed: 7, numRuns: 150 },
     );
   });
 
   it('keeps its flags in the low bits of an entry', () => {
-    const tags = createTagArray(1, 1, 2);
+    const tags = createTagArray(1, 1, 2, FLAG_BITS);
     const at = tags.insert(0, 123, Flag.Dirty | Flag.Writable);
-    expect((tags.entries[at] as number) & (Flag.Dirty | Flag.Writable | Flag.InFlight | Flag.Prefetched)).toBe(Flag.Dirty | Flag.Writable);
+    expect(
+      (tags.entries[at] as number) & (Flag.Dirty | Flag.Writable | Flag.InFlight | Flag.Prefetched),
+    ).toBe(Flag.Dirty | Flag.Writable);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tensorLines } from '../../../src/kernel/address-map.js';
-import { checkKernel } from '../../../src/kernel/check/shadow.js';
+import { ShadowChecker } from '../../../src/kernel/check/shadow.js';
 import { countAccesses, walkKernel } from '../../../src/kernel/check/walk.js';
 import type { LineRange, SoftwareOptions, Target } from '../../../src/kernel/kernel.js';
 import { lowerProgram } from '../../../src/kernel/lower.js';
@@ -52,9 +52,10 @@ describe('lowering', () => {
     for (const [network, schedule, side] of cases) {
       const step = smallStep(network, schedule, 3, { height: side, width: side });
       const { program } = lower(step, makeTarget({ threads: 5, totalBatch: 3 }));
+      const checker = new ShadowChecker(program.lines);
       for (const kernel of program.kernels) {
         if (kernel.type !== 'CONV')
-          expect(checkKernel(kernel, 5), `${network} ${schedule} ${kernel.name}`).toEqual([]);
+          expect(checker.check(kernel, 5), `${network} ${schedule} ${kernel.name}`).toEqual([]);
       }
     }
   });
@@ -131,8 +132,9 @@ describe('lowering', () => {
         .filter((kernel) => kernel.type === 'Update')
         .every((kernel) => kernel.parameters === 'share'),
     ).toBe(true);
+    const checker = new ShadowChecker(program.lines);
     for (const kernel of program.kernels) {
-      if (kernel.type !== 'CONV') expect(checkKernel(kernel, 4), kernel.name).toEqual([]);
+      if (kernel.type !== 'CONV') expect(checker.check(kernel, 4), kernel.name).toEqual([]);
     }
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkKernel } from '../../../src/kernel/check/shadow.js';
+import { checkKernel, ShadowChecker } from '../../../src/kernel/check/shadow.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { Access, type OpStream } from '../../../src/kernel/op-stream.js';
 
@@ -56,12 +56,55 @@ describe('the shadow checker', () => {
   });
 
   it('finds a line stored twice by one thread, unless the kernel accumulates', () => {
-    const twice = kernelOf((_thread, out) => {
-      copy(out, 0, 8);
-      out.run(1, 1, 0, 1, 0).stream(Access.Store, 8);
+    const twice = (loadsBack: boolean) =>
+      kernelOf((_thread, out) => {
+        copy(out, 0, 8);
+        if (loadsBack) out.run(1, 1, 0, 1, 1).stream(Access.Load, 8);
+        out.run(1, 1, 0, 1, 0).stream(Access.Store, 8);
+      });
+    expect(checkKernel(twice(true), 1)).toEqual(['loop: a line of y is stored more than once']);
+    expect(checkKernel(twice(true), 1, { accumulates: true })).toEqual([]);
+    expect(checkKernel(twice(false), 1, { accumulates: true })).toEqual([
+      'loop: a line of y is stored again before what was stored is loaded back',
+    ]);
+  });
+
+  it('finds an input that is read after it was overwritten in place', () => {
+    const inPlace = (again: boolean): Kernel => ({
+      ...kernelOf((_thread, out) => {
+        out.run(8, 1, 0, 2, 1).stream(Access.Load, 0).stream(Access.Store, 0);
+        if (again) out.run(1, 1, 0, 1, 1).stream(Access.Load, 3);
+        out.flops += 8;
+      }),
+      writes: [{ tensor: 'y', base: 0, lines: 8 }],
     });
-    expect(checkKernel(twice, 1)).toEqual(['loop: a line of y is stored more than once']);
-    expect(checkKernel(twice, 1, { accumulates: true })).toEqual([]);
+    expect(checkKernel(inPlace(false), 1)).toEqual([]);
+    expect(checkKernel(inPlace(true), 1)).toEqual([
+      'loop: a line of y is loaded as an input after it was overwritten',
+    ]);
+  });
+
+  it('finds a touch of anything that is neither operand nor scratch, a prefetch included', () => {
+    const rules = { operands: [{ tensor: 'x and y', base: 0, lines: 16 }], scratchBase: 64 };
+    const touching = (line: number) =>
+      kernelOf((_thread, out) => {
+        copy(out, 0, 8);
+        out.run(1, 1, 0, 1, 0).stream(Access.PrefetchL1, line);
+      });
+    expect(checkKernel(touching(64), 1, rules)).toEqual([]);
+    expect(checkKernel(touching(15), 1, rules)).toEqual([]);
+    expect(checkKernel(touching(16), 1, rules)).toEqual([
+      'loop: a line of another tensor is touched (line 16), which is no operand',
+    ]);
+  });
+
+  it('carries nothing over from one kernel to the next', () => {
+    const checker = new ShadowChecker();
+    const sound = kernelOf((_thread, out) => copy(out, 0, 8));
+    const short = kernelOf((_thread, out) => copy(out, 0, 7));
+    expect(checker.check(sound, 1)).toEqual([]);
+    expect(checker.check(short, 1)).toHaveLength(3);
+    expect(checker.check(sound, 1)).toEqual([]);
   });
 
   it('finds a load of what another thread stores before the barrier', () => {

@@ -40,7 +40,9 @@ describe('page placement', () => {
   it('by interleaving puts half of the pages of any power-of-two stride on each socket', () => {
     const placement = createPlacement({ ...SHAPE, policy: 'interleave' });
     for (const stride of [1, 2, 4, 8, 16]) {
-      const homes = Array.from({ length: 1024 }, (_, page) => placement.homeOf(page * stride * PAGE_LINES, 0));
+      const homes = Array.from({ length: 1024 }, (_, page) =>
+        placement.homeOf(page * stride * PAGE_LINES, 0),
+      );
       const onOther = homes.reduce((sum, home) => sum + home, 0);
       expect(Math.abs(onOther - 512)).toBeLessThan(64);
     }

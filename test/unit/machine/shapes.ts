@@ -6,15 +6,35 @@ const TINY_L1: CacheSpec = { ...SMALL.l1d, capacityBytes: 512, ways: 2, mshrs: 4
 const TINY_L2: CacheSpec = { ...(SMALL.l2 as CacheSpec), capacityBytes: 2048, ways: 4, mshrs: 6 };
 
 function llc(spec: Partial<LlcSpec>): LlcSpec {
-  return { ...(SMALL.llc as LlcSpec), sliceBytes: 2048, slicesPerSocket: 4, ways: 4, snoopFilterWays: 8, occupancyPs: 500, ...spec };
+  return {
+    ...(SMALL.llc as LlcSpec),
+    sliceBytes: 2048,
+    slicesPerSocket: 4,
+    ways: 4,
+    snoopFilterWays: 8,
+    occupancyPs: 500,
+    ...spec,
+  };
 }
 
-const PREFETCH: MachineSpec['prefetch'] = { kind: 'streamer', streams: 4, degree: 2, distanceLines: 4, pageBytes: 1024 };
+const PREFETCH: MachineSpec['prefetch'] = {
+  kind: 'streamer',
+  streams: 4,
+  degree: 2,
+  distanceLines: 4,
+  pageBytes: 1024,
+};
 
 /** By name. `coresPerSocket` of each may be replaced by any multiple of 4 up to 32. */
 export const SHAPES: Readonly<Record<string, MachineSpec>> = {
   'private L2, victim last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: TINY_L2, llc: llc({}) },
-  'private L2, victim last level, snoop filter too small': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: TINY_L2, llc: llc({ snoopFilterWays: 2 }) },
+  'private L2, victim last level, snoop filter too small': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: TINY_L2,
+    llc: llc({ snoopFilterWays: 2 }),
+  },
   'private L2, inclusive last level': {
     ...SMALL,
     coresPerSocket: 4,
@@ -23,13 +43,45 @@ export const SHAPES: Readonly<Record<string, MachineSpec>> = {
     llc: llc({ inclusion: 'inclusive', sliceBytes: 4096, snoopFilterWays: 0 }),
   },
   'private L2, no last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: TINY_L2, llc: null },
-  'L2 shared by 2, victim last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: { ...TINY_L2, sharedBy: 2 }, llc: llc({}) },
-  'L2 shared by 2, no last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: { ...TINY_L2, sharedBy: 2 }, llc: null },
+  'L2 shared by 2, victim last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: { ...TINY_L2, sharedBy: 2 },
+    llc: llc({}),
+  },
+  'L2 shared by 2, no last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: { ...TINY_L2, sharedBy: 2 },
+    llc: null,
+  },
   'no L2, victim last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: null, llc: llc({}) },
-  'no L2, inclusive last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: null, llc: llc({ inclusion: 'inclusive', snoopFilterWays: 0 }) },
+  'no L2, inclusive last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: null,
+    llc: llc({ inclusion: 'inclusive', snoopFilterWays: 0 }),
+  },
   'no L2, no last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: null, llc: null },
-  'private L2 with a streamer, victim last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: TINY_L2, llc: llc({}), prefetch: PREFETCH },
-  'no L2, a streamer, victim last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: null, llc: llc({}), prefetch: PREFETCH },
+  'private L2 with a streamer, victim last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: TINY_L2,
+    llc: llc({}),
+    prefetch: PREFETCH,
+  },
+  'no L2, a streamer, victim last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: null,
+    llc: llc({}),
+    prefetch: PREFETCH,
+  },
   'two sockets, victim last levels': {
     ...SMALL,
     sockets: 2,

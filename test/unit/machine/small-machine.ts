@@ -27,8 +27,24 @@ export const SMALL: MachineSpec = {
     loadPorts: 2,
     storePorts: 1,
   },
-  l1d: { capacityBytes: 4096, ways: 4, replacement: 'lru', latencyCycles: 4, mshrs: 10, cyclesPerLine: 1, sharedBy: 1 },
-  l2: { capacityBytes: 16384, ways: 8, replacement: 'lru', latencyCycles: 12, mshrs: 16, cyclesPerLine: 2, sharedBy: 1 },
+  l1d: {
+    capacityBytes: 4096,
+    ways: 4,
+    replacement: 'lru',
+    latencyCycles: 4,
+    mshrs: 10,
+    cyclesPerLine: 1,
+    sharedBy: 1,
+  },
+  l2: {
+    capacityBytes: 16384,
+    ways: 8,
+    replacement: 'lru',
+    latencyCycles: 12,
+    mshrs: 16,
+    cyclesPerLine: 2,
+    sharedBy: 1,
+  },
   llc: {
     sliceBytes: 65536,
     slicesPerSocket: 1,
@@ -47,9 +63,16 @@ export const SMALL: MachineSpec = {
   pageBytes: 4096,
 };
 
+/** What misses the L2 has been looked up there first. */
+export function l2LookupPs(spec: MachineSpec): number {
+  return spec.l2 === null ? 0 : Math.round((spec.l2.latencyCycles * 1e12) / spec.core.frequencyHz);
+}
+
 /** Time from a core to a slice and back, and in the slice: what a hit in the last level takes. */
 export function llcPs(spec: MachineSpec): number {
-  return 2 * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? spec.interconnect.hopPs);
+  return (
+    l2LookupPs(spec) + 2 * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? spec.interconnect.hopPs)
+  );
 }
 
 /** What a line from idle ideal memory takes. */

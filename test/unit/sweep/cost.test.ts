@@ -1,39 +1,33 @@
 import { describe, expect, it } from 'vitest';
 import { loadNetwork } from '../../../src/cli/network-source.js';
-import { CostEstimator } from '../../../src/sweep/cost.js';
+import { buildStep, type PointSettings, partsOf, sampleOf } from '../../../src/simulate/part.js';
+import { estimatePart } from '../../../src/sweep/cost.js';
 import { smallPoint } from './points.js';
 
-describe('the estimate of a point', () => {
-  const estimator = new CostEstimator();
+function costOf(point: PointSettings): number {
+  const step = buildStep(point, sampleOf(point).images);
+  return estimatePart(point, 'forward', step) + estimatePart(point, 'backward', step);
+}
 
+describe('the estimate of a part', () => {
   it('falls along the schedules of DenseNet-121, as each sweeps less', () => {
     const network = loadNetwork('densenet121');
-    const totals = ['baseline', 'rcf', 'rcf+mvf', 'bnff', 'bnff+icf'].map(
-      (schedule) => estimator.estimate(smallPoint({ network, schedule })).total,
+    const totals = ['baseline', 'rcf', 'rcf+mvf', 'bnff', 'bnff+icf'].map((schedule) =>
+      costOf(smallPoint({ network, schedule })),
     );
     expect(totals).toEqual([...totals].sort((a, b) => b - a));
   });
 
-  it('grows with the images that are simulated', () => {
+  it('is in proportion to the images that are simulated', () => {
     const network = loadNetwork('densenet121');
-    const of = (batch: number) => estimator.estimate(smallPoint({ network, batch })).total;
-    // Operations without features count the same at any batch.
-    expect(of(8) / of(4)).toBeGreaterThan(1.95);
-    expect(of(8) / of(4)).toBeLessThan(2);
+    const of = (batch: number) => costOf(smallPoint({ network, batch }));
+    expect(of(8) / of(4)).toBeCloseTo(2, 12);
   });
 
-  it('tells how much is done: nothing at first, everything at last, ever more in between', () => {
-    const { shareDone } = estimator.estimate(smallPoint({ exact: false }));
-    const steps = 60;
-    const shares = Array.from({ length: steps + 1 }, (_, done) => shareDone(done, steps));
-    expect(shares[0]).toBe(0);
-    expect(shares.at(-1)).toBeCloseTo(1, 12);
-    expect(shares).toEqual([...shares].sort((a, b) => a - b));
-  });
-
-  it('does not fail for a schedule that is refused later', () => {
-    expect(estimator.estimate(smallPoint({ schedule: 'no-such' })).total).toBe(
-      estimator.estimate(smallPoint()).total,
-    );
+  it('of a whole point is that of its passes together', () => {
+    const point = smallPoint({ exact: true });
+    expect(partsOf(point)).toEqual(['whole']);
+    const step = buildStep(point, sampleOf(point).images);
+    expect(estimatePart(point, 'whole', step)).toBe(costOf(point));
   });
 });

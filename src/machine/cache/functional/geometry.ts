@@ -72,13 +72,18 @@ export function parseGeometry(text: string): LevelGeometry[] {
     const ways = Number(match[3]);
     const replacement = match[4] ?? 'lru';
     if (!Object.hasOwn(REPLACEMENTS, replacement)) {
-      throw new RangeError(`"${replacement}" in "${part}" is no replacement policy. Allowed: ${Object.keys(REPLACEMENTS).join(', ')}`);
+      throw new RangeError(
+        `"${replacement}" in "${part}" is no replacement policy. Allowed: ${Object.keys(REPLACEMENTS).join(', ')}`,
+      );
     }
-    if (ways < 1 || ways > MAX_WAYS) throw new RangeError(`${ways} ways in "${part}" are out of range. Allowed: 1 to ${MAX_WAYS}`);
+    if (ways < 1 || ways > MAX_WAYS)
+      throw new RangeError(`${ways} ways in "${part}" are out of range. Allowed: 1 to ${MAX_WAYS}`);
     if (bytes > MAX_BYTES) throw new RangeError(`"${part}" is too large. Allowed: up to 16G`);
     const sets = bytes / LINE_BYTES / ways;
     if (!Number.isInteger(sets) || sets < 1) {
-      throw new RangeError(`"${part}": ${bytes} bytes are no whole number of sets of ${ways} ways of 64-byte lines`);
+      throw new RangeError(
+        `"${part}": ${bytes} bytes are no whole number of sets of ${ways} ways of 64-byte lines`,
+      );
     }
     return {
       name: `L${index + 1}`,

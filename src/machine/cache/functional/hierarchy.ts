@@ -48,7 +48,10 @@ export function createHierarchy(
   }
 
   return {
-    first: (core) => (built[0] as FunctionalCache[])[Math.floor(core / (levels[0] as LevelGeometry).sharedBy)] as FunctionalCache,
+    first: (core) =>
+      (built[0] as FunctionalCache[])[
+        Math.floor(core / (levels[0] as LevelGeometry).sharedBy)
+      ] as FunctionalCache,
     flush() {
       for (const caches of built) for (const cache of caches) cache.flush();
     },
@@ -58,7 +61,8 @@ export function createHierarchy(
 }
 
 function sumCounters(name: string, caches: readonly FunctionalCache[]): LevelCounts {
-  const sumOf = (key: keyof CacheCounters): number => caches.reduce((sum, { counters }) => sum + counters[key], 0);
+  const sumOf = (key: keyof CacheCounters): number =>
+    caches.reduce((sum, { counters }) => sum + counters[key], 0);
   return {
     name,
     reads: sumOf('reads'),

@@ -7,4 +7,10 @@ import { random } from './random.js';
 import { srrip } from './srrip.js';
 
 /** Every replacement policy: a file and a line here (and its word in the machine schema, which the compiler holds to this list). */
-export const REPLACEMENTS: Readonly<Record<Replacement, ReplacementKind>> = { lru, fifo, random, plru, srrip };
+export const REPLACEMENTS: Readonly<Record<Replacement, ReplacementKind>> = {
+  lru,
+  fifo,
+  random,
+  plru,
+  srrip,
+};

@@ -42,7 +42,14 @@ describe('every reachable state of the shared level', () => {
   it('counts the states of one line in two caches under a directory alone', () => {
     // None; S, E or M in one of the two (E and S differ in permission; alone, a line is never merely shared unless its other sharer let go): I I, E I, I E, M I, I M,
     // S S, S I, I S.
-    const { states } = explore({ sockets: 1, clustersPerSocket: 2, lines: 1, inclusion: 'none', cacheWays: 0, directoryWays: 1 });
+    const { states } = explore({
+      sockets: 1,
+      clustersPerSocket: 2,
+      lines: 1,
+      inclusion: 'none',
+      cacheWays: 0,
+      directoryWays: 1,
+    });
     expect(states).toBe(8);
   });
 });

@@ -78,7 +78,8 @@ class Model {
         downgrade: (cluster, line) => this.#handOver(cluster, line, false),
       },
       (socket, line) => {
-        this.memoryFresh[line] = this.#handed.get(line) ?? (this.cacheFresh[socket] as boolean[])[line] === true;
+        this.memoryFresh[line] =
+          this.#handed.get(line) ?? (this.cacheFresh[socket] as boolean[])[line] === true;
       },
       createClock(),
     );
@@ -118,7 +119,9 @@ class Model {
   /** What the caches of the sockets hold of every line: -1, 0 or 1. */
   cached(): number[][] {
     const { sockets, lines } = this.arrangement;
-    return Array.from({ length: sockets }, (_, socket) => Array.from({ length: lines }, (__, line) => this.level.cached(socket, line)));
+    return Array.from({ length: sockets }, (_, socket) =>
+      Array.from({ length: lines }, (__, line) => this.level.cached(socket, line)),
+    );
   }
 
   perform({ kind, cluster, line }: Action): void {
@@ -174,17 +177,24 @@ class Model {
     let fresh: boolean;
     if (!answered) fresh = this.memoryFresh[line] === true;
     else if (own !== null) fresh = own.fresh;
-    else if (((before[socket] as number[])[line] as number) >= 0 && !this.#handed.has(line)) fresh = (this.cacheFresh[socket] as boolean[])[line] === true;
+    else if (((before[socket] as number[])[line] as number) >= 0 && !this.#handed.has(line))
+      fresh = (this.cacheFresh[socket] as boolean[])[line] === true;
     else if (this.#handed.has(line)) fresh = this.#handed.get(line) === true;
     else fresh = this.#remote(1 - socket, line, before);
     this.#handed.set(line, fresh);
-    if (exclusive && (granted & GRANT_WRITABLE) === 0) this.wrongs.push(`cluster ${cluster} may not write line ${line}, though it asked to`);
-    this.#set(cluster, line, { fresh, dirty: (granted & GRANT_DIRTY) !== 0, writable: (granted & GRANT_WRITABLE) !== 0 });
+    if (exclusive && (granted & GRANT_WRITABLE) === 0)
+      this.wrongs.push(`cluster ${cluster} may not write line ${line}, though it asked to`);
+    this.#set(cluster, line, {
+      fresh,
+      dirty: (granted & GRANT_DIRTY) !== 0,
+      writable: (granted & GRANT_WRITABLE) !== 0,
+    });
   }
 
   /** Value that the other socket's cache, or a sharer there, answers with. */
   #remote(socket: number, line: number, before: number[][]): boolean {
-    if (((before[socket]?.[line] ?? -1) as number) >= 0) return (this.cacheFresh[socket] as boolean[])[line] === true;
+    if (((before[socket]?.[line] ?? -1) as number) >= 0)
+      return (this.cacheFresh[socket] as boolean[])[line] === true;
     const sharer = this.held.findIndex((row, other) => this.socketOf(other) === socket && row[line] !== null);
     if (sharer >= 0) return this.copy(sharer, line)?.fresh === true;
     this.wrongs.push(`line ${line} comes from socket ${socket}, which does not hold it`);
@@ -199,7 +209,12 @@ class Model {
         const fresh = this.cacheFresh[socket] as boolean[];
         const handed = this.#handed.get(line);
         // A line that appears, or becomes modified, holds what was handed over; one that was modified and is handed another modified value, too.
-        if (state >= 0 && handed !== undefined && (was < 0 || (state === 1 && was === 0) || (state === 1 && handed))) fresh[line] = handed;
+        if (
+          state >= 0 &&
+          handed !== undefined &&
+          (was < 0 || (state === 1 && was === 0) || (state === 1 && handed))
+        )
+          fresh[line] = handed;
         else if (state < 0) fresh[line] = false;
       });
     });
@@ -211,24 +226,32 @@ class Model {
     const cached = this.cached();
     for (let line = 0; line < lines; line++) {
       const holders = this.held.flatMap((row, cluster) => (row[line] === null ? [] : [cluster]));
-      const writers = holders.filter((cluster) => this.copy(cluster, line)?.writable === true || this.copy(cluster, line)?.dirty === true);
-      if (writers.length > 0 && holders.length > 1) this.wrongs.push(`line ${line} has writer ${writers.join(', ')} beside copies ${holders.join(', ')}`);
+      const writers = holders.filter(
+        (cluster) => this.copy(cluster, line)?.writable === true || this.copy(cluster, line)?.dirty === true,
+      );
+      if (writers.length > 0 && holders.length > 1)
+        this.wrongs.push(`line ${line} has writer ${writers.join(', ')} beside copies ${holders.join(', ')}`);
       for (const cluster of holders) {
-        if (this.copy(cluster, line)?.fresh !== true) this.wrongs.push(`cluster ${cluster} holds an old value of line ${line}`);
+        if (this.copy(cluster, line)?.fresh !== true)
+          this.wrongs.push(`cluster ${cluster} holds an old value of line ${line}`);
       }
       const writer = writers[0];
       if (writer !== undefined && sockets === 2 && (cached[1 - this.socketOf(writer)]?.[line] ?? -1) >= 0) {
         this.wrongs.push(`line ${line} may be written by ${writer} while the other socket's cache holds it`);
       }
       const modified =
-        holders.some((cluster) => this.copy(cluster, line)?.dirty === true && this.copy(cluster, line)?.fresh === true) ||
-        cached.some((row, socket) => row[line] === 1 && this.cacheFresh[socket]?.[line] === true);
-      if (!modified && this.memoryFresh[line] !== true) this.wrongs.push(`the latest value of line ${line} is lost`);
+        holders.some(
+          (cluster) => this.copy(cluster, line)?.dirty === true && this.copy(cluster, line)?.fresh === true,
+        ) || cached.some((row, socket) => row[line] === 1 && this.cacheFresh[socket]?.[line] === true);
+      if (!modified && this.memoryFresh[line] !== true)
+        this.wrongs.push(`the latest value of line ${line} is lost`);
       const known = this.level.sharersOf(line).sort((a, b) => a - b);
-      if (known.join() !== holders.join()) this.wrongs.push(`line ${line} is held by [${holders}], the directory knows [${known}]`);
+      if (known.join() !== holders.join())
+        this.wrongs.push(`line ${line} is held by [${holders}], the directory knows [${known}]`);
       if (inclusion === 'inclusive') {
         for (const cluster of holders) {
-          if ((cached[Math.floor(cluster / clustersPerSocket)]?.[line] ?? -1) < 0) this.wrongs.push(`the inclusive cache lacks line ${line} of cluster ${cluster}`);
+          if ((cached[Math.floor(cluster / clustersPerSocket)]?.[line] ?? -1) < 0)
+            this.wrongs.push(`the inclusive cache lacks line ${line} of cluster ${cluster}`);
         }
       }
     }
@@ -236,7 +259,13 @@ class Model {
 
   /** Everything that can be seen of the state. */
   key(): string {
-    const copies = this.held.map((row) => row.map((copy) => (copy === null ? '-' : (copy.dirty ? 'M' : copy.writable ? 'E' : 'S') + (copy.fresh ? '' : '!'))).join(''));
+    const copies = this.held.map((row) =>
+      row
+        .map((copy) =>
+          copy === null ? '-' : (copy.dirty ? 'M' : copy.writable ? 'E' : 'S') + (copy.fresh ? '' : '!'),
+        )
+        .join(''),
+    );
     const turn = this.level.counters.directoryEvictions % this.arrangement.directoryWays;
     return `${copies.join('|')} ${this.cached().join('|')} ${this.cacheFresh.join('|')} ${this.memoryFresh} ${turn}`;
   }
@@ -259,7 +288,8 @@ function hiddenKey(arrangement: Arrangement, path: readonly Action[]): string {
     for (let socket = 0; socket < arrangement.sockets; socket++) {
       const model = replay(arrangement, path);
       const first = socket * arrangement.clustersPerSocket;
-      for (let cluster = first; cluster < first + arrangement.clustersPerSocket; cluster++) model.perform({ kind: 'evict', cluster, line });
+      for (let cluster = first; cluster < first + arrangement.clustersPerSocket; cluster++)
+        model.perform({ kind: 'evict', cluster, line });
       model.perform({ kind: 'read', cluster: first, line });
       key += model.copy(first, line)?.writable === true ? 'w' : 'r';
     }
@@ -274,10 +304,14 @@ export interface Exploration {
 }
 
 /** Breadth-first over every action from every state. Stops at the first wrong state. */
-export function explore(arrangement: Arrangement, kinds: readonly ActionKind[] = ['read', 'write', 'evict', 'store past the caches']): Exploration {
+export function explore(
+  arrangement: Arrangement,
+  kinds: readonly ActionKind[] = ['read', 'write', 'evict', 'store past the caches'],
+): Exploration {
   const actions: Action[] = [];
   for (let cluster = 0; cluster < arrangement.sockets * arrangement.clustersPerSocket; cluster++) {
-    for (let line = 0; line < arrangement.lines; line++) for (const kind of kinds) actions.push({ kind, cluster, line });
+    for (let line = 0; line < arrangement.lines; line++)
+      for (const kind of kinds) actions.push({ kind, cluster, line });
   }
   const seen = new Set<string>([new Model(arrangement).key() + hiddenKey(arrangement, [])]);
   let frontier: (readonly Action[])[] = [[]];

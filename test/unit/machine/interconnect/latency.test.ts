@@ -31,7 +31,9 @@ describe('distances', () => {
       return [tile - 5, tile + 5, ...(column > 0 ? [tile - 1] : []), ...(column < 4 ? [tile + 1] : [])];
     };
     for (let from = 0; from < tiles; from++) {
-      expect(Array.from({ length: tiles }, (_, to) => hopsBetween(MESH, tiles, from, to))).toEqual(walk(tiles, neighbours, from));
+      expect(Array.from({ length: tiles }, (_, to) => hopsBetween(MESH, tiles, from, to))).toEqual(
+        walk(tiles, neighbours, from),
+      );
     }
   });
 
@@ -39,7 +41,9 @@ describe('distances', () => {
     for (const tiles of [1, 2, 5, 8]) {
       const neighbours = (tile: number): number[] => [(tile + 1) % tiles, (tile + tiles - 1) % tiles];
       for (let from = 0; from < tiles; from++) {
-        expect(Array.from({ length: tiles }, (_, to) => hopsBetween(RING, tiles, from, to))).toEqual(walk(tiles, neighbours, from));
+        expect(Array.from({ length: tiles }, (_, to) => hopsBetween(RING, tiles, from, to))).toEqual(
+          walk(tiles, neighbours, from),
+        );
       }
     }
   });
@@ -61,7 +65,15 @@ describe('distances', () => {
 });
 
 function shapeOf(changes: Partial<LatencyShape>): LatencyShape {
-  return { interconnect: MESH, socketLink: null, tilesPerSocket: 20, clustersPerSocket: 20, cores: 80, coresPerCluster: 1, ...changes };
+  return {
+    interconnect: MESH,
+    socketLink: null,
+    tilesPerSocket: 20,
+    clustersPerSocket: 20,
+    cores: 80,
+    coresPerCluster: 1,
+    ...changes,
+  };
 }
 
 /** Hashes of the lines of a tensor. */
@@ -85,7 +97,8 @@ describe('latencies on the chip', () => {
 
   it('spread lines evenly over the tiles: on average as far as the mean distance to all tiles', () => {
     const latency = createLatencyModel(shapeOf({}));
-    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const mean = (values: readonly number[]): number =>
+      values.reduce((sum, value) => sum + value, 0) / values.length;
     for (const core of [0, 7, 19]) {
       const toTiles = Array.from({ length: 20 }, (_, tile) => hopsBetween(MESH, 20, core, tile) * 1000);
       expect(mean(HASHES.map((hash) => latency.toSlicePs(core, hash)))).toBeCloseTo(mean(toTiles), -2);
@@ -94,7 +107,11 @@ describe('latencies on the chip', () => {
 
   it('are the same for the cores of a cluster, and for the same place on the other socket', () => {
     const latency = createLatencyModel(
-      shapeOf({ clustersPerSocket: 20, coresPerCluster: 2, socketLink: { latencyPs: 60_000, bytesPerSecond: Infinity } }),
+      shapeOf({
+        clustersPerSocket: 20,
+        coresPerCluster: 2,
+        socketLink: { latencyPs: 60_000, bytesPerSecond: Infinity },
+      }),
     );
     for (const hash of HASHES.slice(0, 50)) {
       expect(latency.toSlicePs(6, hash)).toBe(latency.toSlicePs(7, hash));
@@ -109,7 +126,8 @@ describe('latencies on the chip', () => {
     const mean = (clusters: number): number => {
       const latency = createLatencyModel(shapeOf({ clustersPerSocket: clusters }));
       let sum = 0;
-      for (let core = 0; core < clusters; core++) for (const hash of HASHES) sum += latency.toSlicePs(core, hash);
+      for (let core = 0; core < clusters; core++)
+        for (const hash of HASHES) sum += latency.toSlicePs(core, hash);
       return sum / clusters / HASHES.length;
     };
     const whole = mean(20);

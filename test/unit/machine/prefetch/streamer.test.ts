@@ -3,7 +3,13 @@ import { createStreamer } from '../../../../src/machine/prefetch/streamer.js';
 import type { PrefetchSpec } from '../../../../src/machine/spec.js';
 
 const PAGE_LINES = 64;
-const SPEC: PrefetchSpec = { kind: 'streamer', streams: 4, degree: 2, distanceLines: 8, pageBytes: PAGE_LINES * 64 };
+const SPEC: PrefetchSpec = {
+  kind: 'streamer',
+  streams: 4,
+  degree: 2,
+  distanceLines: 8,
+  pageBytes: PAGE_LINES * 64,
+};
 /** First line of a page somewhere in memory. */
 const PAGE = 10 * PAGE_LINES;
 
@@ -51,7 +57,11 @@ describe('the streamer', () => {
   it('never leaves the page, upwards or downwards', () => {
     const up = fetchedBy(ascending(PAGE, PAGE_LINES), { ...SPEC, degree: 8, distanceLines: 32 }).flat();
     expect(up).toEqual(ascending(PAGE + 2, PAGE_LINES - 2));
-    const down = fetchedBy(ascending(PAGE, PAGE_LINES).reverse(), { ...SPEC, degree: 8, distanceLines: 32 }).flat();
+    const down = fetchedBy(ascending(PAGE, PAGE_LINES).reverse(), {
+      ...SPEC,
+      degree: 8,
+      distanceLines: 32,
+    }).flat();
     expect(down).toEqual(ascending(PAGE, PAGE_LINES - 2).reverse());
   });
 
@@ -83,7 +93,8 @@ describe('the streamer', () => {
   });
 
   it('follows as many pages at once as it has streams, and forgets the one not used for longest', () => {
-    const interleaved = (pages: number): number[] => ascending(0, 6).flatMap((step) => ascending(0, pages).map((page) => PAGE + page * PAGE_LINES + step));
+    const interleaved = (pages: number): number[] =>
+      ascending(0, 6).flatMap((step) => ascending(0, pages).map((page) => PAGE + page * PAGE_LINES + step));
     const followed = fetchedBy(interleaved(SPEC.streams));
     // From the second access of each page on, every access lets its stream go on.
     expect(followed.slice(SPEC.streams).every((lines) => lines.length > 0)).toBe(true);

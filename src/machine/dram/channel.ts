@@ -1,0 +1,176 @@
+/** A channel as memory sees it: picoseconds outside, memory cycles inside; what waits in front of the queues; answers. */
+import { popRequest, pushRequest, type RequestRing } from './arrival-queue.js';
+import { accept, fits, issue } from './controller.js';
+import { CHANNEL, COUNTER, ENTRY, NEVER } from './layout.js';
+import { type AddressMap, bankOfLine, rowOfLine } from './mapping.js';
+import { catchUpRefresh } from './refresh.js';
+import { choose, reconsider } from './scheduler.js';
+import { type DramState, REBASE_AT, rebaseChannel } from './state.js';
+
+const { STRIDE: CHANNEL_STRIDE, NEXT, COMMAND_FREE, HELD, REFRESH_NEXT } = CHANNEL;
+const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
+const { STRIDE: COUNTER_STRIDE, READ_LATENCY_PS, FORWARDED } = COUNTER;
+const NEVER_CYCLE = NEVER;
+const REBASE_CYCLE = REBASE_AT;
+/** Slack in rounding a time up to a memory cycle, cycles: far above the rounding of doubles, below a picosecond. */
+const EDGE_SLACK = 1 / 4096;
+
+/** The channels of one memory with what stands between them and the chip. */
+export interface ChannelSet {
+  readonly d: DramState;
+  readonly map: AddressMap;
+  readonly interleaveLines: number;
+  readonly channelsPerSocket: number;
+  readonly tCKps: number;
+  /** End of a read's data after its column command, cycles. */
+  readonly readCycles: number;
+  /** Read latency on an idle channel, indexed by `FOUND`, ps. */
+  readonly unloadedReadPs: Float64Array;
+  /** Latency of a read that a queued write answers, ps: one memory cycle. */
+  readonly forwardPs: number;
+  /** Per channel: what waits in front of the controller's queues, and answers that need no command (forwarded reads, accepted writes). */
+  readonly arrivals: readonly RequestRing[];
+  readonly answers: readonly RequestRing[];
+  readonly nextPs: Float64Array;
+  readonly answerPs: Float64Array;
+  readonly unloadedPs: Float64Array;
+}
+
+export function enqueueRequest(
+  set: ChannelSet,
+  channel: number,
+  line: number,
+  direction: number,
+  timePs: number,
+  tag: number,
+): void {
+  const { d } = set;
+  if (set.arrivals[channel].count > 0 || !fits(d, channel, direction)) {
+    pushRequest(set.arrivals[channel], line, direction, timePs, tag);
+    return;
+  }
+  const absolute = Math.ceil(timePs / set.tCKps - EDGE_SLACK);
+  if (absolute - d.baseCycle[channel] >= REBASE_CYCLE) rebase(d, channel, absolute - d.baseCycle[channel]);
+  const cycle = absolute - d.baseCycle[channel];
+  const at = admit(set, channel, line, direction, timePs, tag, timePs, cycle);
+  if (at >= 0) {
+    const free = d.words[channel * CHANNEL_STRIDE + COMMAND_FREE];
+    reconsider(d, channel, at, direction, cycle < free ? free : cycle);
+  }
+  publish(set, channel);
+}
+
+/** Takes the channel's next decision; see `MainMemory.step`. */
+export function stepChannel(set: ChannelSet, channel: number): number {
+  if (set.answers[channel].count > 0) return popAnswer(set, channel);
+  const { d } = set;
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const cycle = words[c + NEXT];
+  const done = issue(d, channel, cycle);
+  const tag = done >= 0 && (words[done + LIST] & 1) === 0 ? finishRead(set, channel, done, cycle) : -1;
+  words[c + COMMAND_FREE] = cycle + 1;
+  if (set.arrivals[channel].count > 0) admitWaiting(set, channel, cycle + 1);
+  choose(d, channel, cycle + 1);
+  if (words[c + NEXT] >= REBASE_CYCLE && words[c + NEXT] !== NEVER_CYCLE) rebase(d, channel, cycle);
+  publish(set, channel);
+  return tag;
+}
+
+function psOf(set: ChannelSet, channel: number, cycle: number): number {
+  return Math.floor((set.d.baseCycle[channel] + cycle) * set.tCKps);
+}
+
+function publish(set: ChannelSet, channel: number): void {
+  const ring = set.answers[channel];
+  const next = set.d.words[channel * CHANNEL_STRIDE + NEXT];
+  set.nextPs[channel] =
+    ring.count > 0 ? ring.timePs[ring.head] : next === NEVER_CYCLE ? Infinity : psOf(set, channel, next);
+}
+
+/** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */
+function rebase(d: DramState, channel: number, cycles: number): void {
+  const c = channel * CHANNEL_STRIDE;
+  for (let left = cycles; left > 0; left -= REBASE_CYCLE) {
+    const shift = Math.min(left, REBASE_CYCLE);
+    if (d.words[c + HELD] === 0 && d.words[c + REFRESH_NEXT] <= shift) catchUpRefresh(d, channel, shift);
+    rebaseChannel(d, channel, shift);
+  }
+}
+
+/** Puts a request into the controller's queue at `nowPs`, which is `cycle`. Returns its bank, or -1 if a queued write answers it. */
+function admit(
+  set: ChannelSet,
+  channel: number,
+  line: number,
+  direction: number,
+  arrivalPs: number,
+  tag: number,
+  nowPs: number,
+  cycle: number,
+): number {
+  const { d, map, interleaveLines } = set;
+  const block = Math.floor(line / interleaveLines);
+  const local =
+    (Math.floor(block / set.channelsPerSocket) * interleaveLines + (line - block * interleaveLines)) | 0;
+  const at = accept(
+    d,
+    channel,
+    local,
+    bankOfLine(map, local),
+    rowOfLine(map, local),
+    direction,
+    arrivalPs,
+    tag,
+    cycle,
+  );
+  if (at < 0) {
+    d.counters[channel * COUNTER_STRIDE + FORWARDED]++;
+    d.counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
+  }
+  if (at < 0 || (direction === 1 && tag !== -1)) pushRequest(set.answers[channel], 0, direction, nowPs, tag);
+  return at;
+}
+
+/** Lets what waits in front of the queues in, in order, as far as it fits. */
+function admitWaiting(set: ChannelSet, channel: number, cycle: number): void {
+  const ring = set.arrivals[channel];
+  while (ring.count > 0) {
+    const { head } = ring;
+    const direction = ring.direction[head];
+    if (!fits(set.d, channel, direction)) return;
+    admit(
+      set,
+      channel,
+      ring.line[head],
+      direction,
+      ring.timePs[head],
+      ring.tag[head],
+      psOf(set, channel, cycle),
+      cycle,
+    );
+    popRequest(ring);
+  }
+}
+
+/** An answer without a command: a forwarded read's comes one memory cycle later, an accepted write's at once. */
+function popAnswer(set: ChannelSet, channel: number): number {
+  const ring = set.answers[channel];
+  const { head } = ring;
+  set.unloadedPs[0] = ring.direction[head] === 1 ? 0 : set.forwardPs;
+  set.answerPs[0] = ring.timePs[head] + set.unloadedPs[0];
+  popRequest(ring);
+  publish(set, channel);
+  return ring.tag[head];
+}
+
+function finishRead(set: ChannelSet, channel: number, entry: number, cycle: number): number {
+  const { d } = set;
+  const answer = psOf(set, channel, cycle + set.readCycles);
+  const latency = answer - d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT];
+  const unloaded = set.unloadedReadPs[d.words[entry + FOUND]];
+  d.counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += latency;
+  set.answerPs[0] = answer;
+  set.unloadedPs[0] = unloaded < latency ? unloaded : latency;
+  return d.words[entry + TAG];
+}

@@ -1,0 +1,107 @@
+/** Replays traces on a machine with full timing. */
+import { LINE_BYTES } from '../kernel/op-stream.js';
+import { createTagArray, FLAG_BITS } from '../machine/cache/tag-array.js';
+import { setsOf, wholeChip } from '../machine/chip.js';
+import type { MachineSpec } from '../machine/spec.js';
+import { type RunResult, runProgram } from '../simulate/run.js';
+import { peakBandwidth } from '../simulate/target.js';
+import type { AddressLimit, TraceReader } from './access.js';
+import { type TimedLevel, timedLevels } from './timed-levels.js';
+import { createTraceProgram } from './trace-program.js';
+
+/** What main memory did. */
+export interface TimedMemory {
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly rowHits: number;
+  readonly rowEmpty: number;
+  readonly rowConflicts: number;
+  /** From the controller's taking of a read to the end of its data; 0 without reads. */
+  readonly averageReadLatencyNs: number;
+  /** Bytes on the data buses until the last access was answered, over that time; 1e9 bytes per second. */
+  readonly gbps: number;
+  /** Of the machine's peak; 0 where that is infinite. */
+  readonly percentOfPeak: number;
+}
+
+export interface TimedReplay {
+  readonly accesses: number;
+  /** In order from the core. */
+  readonly levels: readonly TimedLevel[];
+  readonly dram: TimedMemory;
+  /** Of the cores' clock, until the last access is answered. */
+  readonly cycles: number;
+  readonly seconds: number;
+}
+
+export interface TimedOptions {
+  /** Write every dirty line to memory at the end and count it; takes no time. */
+  readonly flush: boolean;
+  readonly onBatch?: () => void;
+}
+
+/** Bits of a tag in the directory beside a last level: an entry's 31 without those of its owner and state (coherence/shared-level.ts). */
+const DIRECTORY_TAG_BITS = 23;
+
+/** Where the tags of a machine's caches end. */
+export function tagLimit(spec: MachineSpec): AddressLimit {
+  const limits = [spec.l1d, ...(spec.l2 === null ? [] : [spec.l2])].map(
+    ({ capacityBytes, ways }) => createTagArray(1, setsOf(capacityBytes, ways), ways, FLAG_BITS).lineLimit,
+  );
+  if (spec.llc !== null) limits.push(setsOf(spec.llc.sliceBytes, spec.llc.ways) * 2 ** DIRECTORY_TAG_BITS);
+  const lines = Math.min(...limits);
+  return {
+    lines,
+    reason: `lies beyond the ${(lines * LINE_BYTES) / 2 ** 30} GiB that the tags of ${spec.name}'s caches tell apart; replay it with --functional, or map its addresses to lower ones`,
+  };
+}
+
+/**
+ * Replays a trace per core, from core 0 on; the other cores stand still.
+ * @throws TraceError; RangeError for more traces than cores and for a machine that cannot be simulated with timing
+ */
+export function replayTimed(
+  spec: MachineSpec,
+  readers: readonly TraceReader[],
+  { flush, onBatch }: TimedOptions,
+): TimedReplay {
+  const share = wholeChip(spec);
+  if (readers.length > share.cores) {
+    throw new RangeError(
+      `there are ${readers.length} traces, one for each core, but ${spec.name} has ${share.cores} cores`,
+    );
+  }
+  const { program, counts } = createTraceProgram(
+    readers,
+    share.cores,
+    tagLimit(spec).lines,
+    spec.core.issueWidth,
+    onBatch,
+  );
+  const run = runProgram(spec, share, program, { flush });
+  const seconds = (run.timePs - run.barrierPs) * 1e-12;
+  return {
+    accesses: counts.reads + counts.writes + counts.nonTemporalWrites,
+    levels: timedLevels(spec, run, counts),
+    dram: timedMemory(spec, run, seconds),
+    cycles: Math.round(seconds * spec.core.frequencyHz),
+    seconds,
+  };
+}
+
+function timedMemory(spec: MachineSpec, run: RunResult, seconds: number): TimedMemory {
+  const { memory } = run.statistics;
+  const moved =
+    run.kernels.reduce((sum, kernel) => sum + kernel.dramReadLines + kernel.dramWrittenLines, 0) * LINE_BYTES;
+  const rate = seconds === 0 ? 0 : moved / seconds;
+  return {
+    readBytes: memory.readLines * LINE_BYTES,
+    writeBytes: memory.writtenLines * LINE_BYTES,
+    rowHits: memory.rowHits,
+    rowEmpty: memory.rowEmpty,
+    rowConflicts: memory.rowConflicts,
+    averageReadLatencyNs: memory.readLines === 0 ? 0 : memory.readLatencyPs / memory.readLines / 1e3,
+    gbps: rate / 1e9,
+    percentOfPeak: (rate / peakBandwidth(spec)) * 100,
+  };
+}
