@@ -88,7 +88,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
         .option('json', { describe: 'what was written as JSON', type: 'boolean', default: false }),
     )
       .example(
-        '$0 record relu.din --network conv-bn-relu-conv --machine teaching --batch 4 --operation relu1.forward',
+        '$0 record relu.din --network conv-bn-relu-conv --machine teaching --batch 4 --operation relu.forward',
         'the ReLU, as thread 0 runs it',
       )
       .example(

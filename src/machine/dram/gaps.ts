@@ -31,7 +31,7 @@ export function columnGaps(t: DramTimings): ColumnGaps {
     sameDirection,
     sameGroup: Math.max(t.nCCDL, sameDirection),
     readToWrite: t.nCL + t.nBL + READ_TO_WRITE_BUBBLE - t.nCWL,
-    writeToRead: t.nCWL + t.nBL + t.nWTRS - 1,
+    writeToRead: t.nCWL + t.nBL + t.nWTRS,
     writeToReadSameGroup: t.nCWL + t.nBL + t.nWTRL,
     otherRank: t.nBL + t.nRTRS,
     readToWriteOtherRank: t.nCL + t.nBL + t.nRTRS - t.nCWL,
