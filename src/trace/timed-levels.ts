@@ -24,15 +24,14 @@ export function timedLevels(spec: MachineSpec, run: RunResult, counts: TraceCoun
     run.kernels.reduce((sum, { counters }) => sum + (counters[counter] ?? 0), 0);
   const { shared } = run.statistics;
   const l1Misses = sumOf(CoreCounter.L1Misses);
-  // The cores count misses of both kinds together.
-  const readMisses = counts.writes === 0 ? l1Misses : counts.reads === 0 ? 0 : null;
+  const writeMisses = sumOf(CoreCounter.L1WriteMisses);
   const l1: TimedLevel = {
     name: 'L1D',
     reads: counts.reads,
     writes: counts.writes,
-    readMisses,
-    writeMisses: readMisses === null ? null : l1Misses - readMisses,
-    writebacks: counts.writes === 0 ? 0 : spec.l2 === null ? shared.writebacksIn : null,
+    readMisses: l1Misses - writeMisses,
+    writeMisses,
+    writebacks: sumOf(CoreCounter.L1Writebacks),
   };
   const levels = [l1];
   if (spec.l2 !== null) {

@@ -79,8 +79,12 @@ export const CoreCounter = {
   StoreQueueFullPs: 10,
   FillBuffersFullPs: 11,
   MshrsFullPs: 12,
+  /** L1D misses of stores, which are among `L1Misses`. */
+  L1WriteMisses: 13,
+  /** Modified lines that the L1D wrote down to make room. */
+  L1Writebacks: 14,
 } as const;
-export const CORE_COUNTERS = 13;
+export const CORE_COUNTERS = 15;
 
 export interface Engine {
   /** Gives every core its stream source for a phase: `refill(core)` appends the next tile to `stream(core)` and returns false when there is none. */
@@ -471,6 +475,7 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   function fillL1(core: number, line: number, flags: number): void {
     l1.insert(core, line, flags);
     const victim = l1.victimLine[0] as number;
+    if (victim >= 0 && ((l1.victimFlags[0] as number) & Flag.Dirty) !== 0) count(core, CoreCounter.L1Writebacks);
     if (victim >= 0) dropFromL1(core, victim, l1.victimFlags[0] as number);
   }
 
@@ -766,6 +771,7 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     }
     if (!needsPermission) {
       count(core, CoreCounter.L1Misses);
+      if (exclusive) count(core, CoreCounter.L1WriteMisses);
       if (hasStreamer) prefetch(core, cluster, line, exclusive);
     }
     return Outcome.Done;

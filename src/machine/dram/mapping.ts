@@ -11,7 +11,6 @@ import type { DramPartSpec } from '../spec.js';
 export interface AddressMap {
   readonly banks: CompiledPieces;
   readonly rows: CompiledPieces;
-  readonly columns: CompiledPieces;
   readonly hashed: boolean;
 }
 
@@ -133,7 +132,6 @@ function createMap(pieces: readonly Piece[], wanted: Record<Field, number>): Add
   const some = pieces.filter((piece) => piece.bits > 0);
   return {
     rows: compile(some.filter((piece) => piece.field === 'row')),
-    columns: compile(some.filter((piece) => piece.field === 'column')),
     banks: compile(some.filter((piece) => piece.field !== 'row' && piece.field !== 'column')),
     hashed: some.some((piece) => piece.hashFrom >= 0),
   };
@@ -150,25 +148,11 @@ export function rowOfLine(map: AddressMap, line: number): number {
   return extract(map.rows, line);
 }
 
-/** The local line at a place: the inverse of the others. */
-export function lineAtPlace(map: AddressMap, bank: number, row: number, column: number): number {
-  const line =
-    deposit(map.rows, row) | deposit(map.banks, bank ^ hashOf(map.banks, row)) | deposit(map.columns, column);
-  return line >>> 0;
-}
-
 function extract(pieces: CompiledPieces, line: number): number {
   const { count, shift, mask, out } = pieces;
   let value = 0;
   for (let i = 0; i < count; i++) value |= ((line >>> shift[i]) & mask[i]) << out[i];
   return value;
-}
-
-function deposit(pieces: CompiledPieces, value: number): number {
-  const { count, shift, mask, out } = pieces;
-  let line = 0;
-  for (let i = 0; i < count; i++) line |= ((value >>> out[i]) & mask[i]) << shift[i];
-  return line;
 }
 
 function hashOf(banks: CompiledPieces, row: number): number {

@@ -212,7 +212,7 @@ function chooseOffer(d: DramState, channel: number, from: number, dueBy: number)
 
     // Most waiting banks wait for tRRD or tFAW: no need to look at each when all are later than what is found.
     const rankReady = words[rank + RANK_READY + ACTIVATE];
-    if (rankReady - from > best >> DELAY_SHIFT) continue;
+    if (bestAt >= 0 && rankReady - from > best >> DELAY_SHIFT) continue;
     const windowStep = words[rank + WINDOW_BOUND] & ACTIVATE_WINDOW_STEP;
     for (let mask = words[masks + ACTIVATE_MASK + mode]; mask !== 0; mask &= mask - 1) {
       const at = banks + (31 - Math.clz32(mask & -mask)) * BANK_STRIDE;

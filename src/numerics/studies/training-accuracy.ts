@@ -69,7 +69,7 @@ export const DEFAULT_TRAINING_STUDY: TrainingStudyOptions = {
     { name: 'baseline', schedule: 'baseline', precision: 'float32' },
     { name: 'bnff', schedule: 'bnff', precision: 'float32' },
     { name: 'bnff+icf', schedule: 'bnff+icf', precision: 'float32' },
-    { name: 'baseline, other order', schedule: 'baseline', precision: 'float32', settings: { threads: 3 } },
+    { name: 'baseline on 3 threads', schedule: 'baseline', precision: 'float32', settings: { threads: 3 } },
   ],
 };
 

@@ -20,7 +20,7 @@ describe('shipped configurations', () => {
   it.each([
     ['skylake-sp-2s', 40, 3.33, 230.4],
     ['skylake-sp-2s-half-bandwidth', 40, 3.33, 115.2],
-    ['knl-7210', 64, 5.3, 450],
+    ['knl-7210', 64, 5.3, 409.6],
     ['titan-x-pascal', 28, 10.2, 480],
   ])('%s has the cores and the peaks of its table', (name, cores, teraflops, gigabytes) => {
     const summary = summariseMachine(loadMachine(name));

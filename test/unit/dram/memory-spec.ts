@@ -62,3 +62,31 @@ export function memorySpec(part: DramPartSpec, controller: Partial<DramControlle
     controllerPs: 0,
   };
 }
+
+/** A place in a channel: fields as address bits choose them, before hashing is undone. */
+export interface Place {
+  readonly column: number;
+  readonly 'bank-group': number;
+  readonly bank: number;
+  readonly rank: number;
+  readonly row: number;
+}
+
+/** The line at a place, by reading the recipe bit by bit: the inverse of the mapping, written independently of it. */
+export function lineAtPlace(recipe: string, place: Place): number {
+  const used: Record<string, number> = {};
+  let line = 0;
+  let weight = 1;
+  for (const element of recipe.split(' ')) {
+    const [, field = '', bits, hash] = /^([a-z-]+):(\d+)(?:\^row\+?(\d*))?$/.exec(element) ?? [];
+    const from = used[field] ?? 0;
+    used[field] = from + Number(bits);
+    for (let bit = 0; bit < Number(bits); bit++) {
+      let value = Math.floor(place[field as keyof Place] / 2 ** (from + bit)) % 2;
+      if (hash !== undefined) value = (value + Math.floor(place.row / 2 ** (Number(hash) + bit))) % 2;
+      line += value * weight;
+      weight *= 2;
+    }
+  }
+  return line;
+}

@@ -1,0 +1,75 @@
+/** Figures as SVG and PNG without a browser or a canvas. The libraries are loaded when the first figure is drawn: they would make every command start late. */
+import { createRequire } from 'node:module';
+import type { TopLevelSpec } from 'vega-lite';
+import { FONT_FAMILY, THEME } from './theme.js';
+
+/** The weights that the theme uses, from a package under the SIL Open Font License. */
+const FONT_FILES = [
+  '@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf',
+  '@expo-google-fonts/inter/600SemiBold/Inter_600SemiBold.ttf',
+];
+
+/** Pixels of a PNG per unit of the SVG: sharp on screens of double density. */
+const PNG_SCALE = 2;
+
+let previous: Promise<unknown> = Promise.resolve();
+
+/**
+ * Draws a figure. The same specification gives the same bytes, however often and in whatever order figures are drawn.
+ * @param spec vega-lite with its data in it; settings that it lacks are the theme's
+ * @returns the text of an SVG file
+ * @throws Error where vega-lite has a complaint: a figure that is drawn in spite of one lacks something
+ */
+export function renderSvg(spec: TopLevelSpec): Promise<string> {
+  // Vega numbers clip paths by a counter that all figures of a process share: one figure at a time, each from 0.
+  const figure = previous.then(() => renderAlone(spec));
+  previous = figure.catch(() => undefined);
+  return figure;
+}
+
+async function renderAlone(spec: TopLevelSpec): Promise<string> {
+  const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
+  const complaints: string[] = [];
+  const ignore = (): typeof logger => logger;
+  const complain = (...words: unknown[]): typeof logger => {
+    complaints.push(words.join(' '));
+    return logger;
+  };
+  const logger = { warn: complain, error: complain, info: ignore, debug: ignore, level: ignoreLevel };
+  const compiled = vegaLite.compile(spec, { config: THEME, logger: logger as never }).spec;
+  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: logger as never });
+  try {
+    vega.resetSVGClipId();
+    const svg = await view.toSVG();
+    if (complaints.length > 0) throw new Error(`figure: ${complaints.join('; ')}`);
+    return `${svg}\n`;
+  } finally {
+    view.finalize();
+  }
+}
+
+/** Loggers have a level that is set or asked for; here it changes nothing. */
+function ignoreLevel(): number {
+  return 0;
+}
+
+/**
+ * Draws an SVG as a PNG with the shipped font, whatever fonts the host has.
+ * @param svg text of an SVG file whose texts are in the theme's font
+ * @returns the bytes of a PNG file, {@link PNG_SCALE} pixels per unit
+ * @throws Error where the text is no SVG
+ */
+export async function renderPng(svg: string): Promise<Uint8Array> {
+  const { Resvg } = await import('@resvg/resvg-js');
+  const require = createRequire(import.meta.url);
+  const image = new Resvg(svg, {
+    fitTo: { mode: 'zoom', value: PNG_SCALE },
+    font: {
+      fontFiles: FONT_FILES.map((file) => require.resolve(file)),
+      loadSystemFonts: false,
+      defaultFontFamily: FONT_FAMILY,
+      sansSerifFamily: FONT_FAMILY,
+    },
+  });
+  return image.render().asPng();
+}
