@@ -26,6 +26,10 @@ export const commands: CommandRegistry = {
     summary: 'count the sweeps of one CONV-BN-ReLU-CONV edge from simulated lines',
     load: () => import('./commands/edge.js'),
   },
+  traffic: {
+    summary: 'sort the DRAM bytes of a training iteration by what they hold and why they move',
+    load: () => import('./commands/traffic.js'),
+  },
   verify: {
     summary: 'compare what schedules compute with the baseline, on real numbers',
     load: () => import('./commands/verify.js'),

@@ -35,8 +35,8 @@ export interface OperationTraffic {
 /** Lines of an `mmap` page: storages begin at pages (see `address-map.ts`). */
 const PAGE_LINES = 64;
 
-/** Finds the storage of a line. */
-class StorageIndex {
+/** Finds the storage of a line; scratch belongs to none. */
+export class StorageIndex {
   readonly names: string[] = [];
   readonly lines: number[] = [];
   /** By page: index of the storage, or -1. */

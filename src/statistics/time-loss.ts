@@ -12,5 +12,14 @@ export const TIME_CATEGORIES = [
 
 export type TimeCategory = (typeof TIME_CATEGORIES)[number]['key'];
 
-export const Category = { Compute: 0, Issue: 1, L1: 2, L2: 3, Llc: 4, DramLatency: 5, DramBandwidth: 6, Barrier: 7 } as const;
+export const Category = {
+  Compute: 0,
+  Issue: 1,
+  L1: 2,
+  L2: 3,
+  Llc: 4,
+  DramLatency: 5,
+  DramBandwidth: 6,
+  Barrier: 7,
+} as const;
 export const CATEGORY_COUNT = TIME_CATEGORIES.length;

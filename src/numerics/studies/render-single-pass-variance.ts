@@ -63,6 +63,10 @@ Elements are normal with standard deviation 1 and the mean in the first column, 
 ${options.channels} channels, ${options.threads} threads, float32 throughout. An entry is the relative error of the variance against the exact variance of the same
 float32 elements: median (worst) over the channels.
 
+![Relative error of the variance against mean / standard deviation](single-pass-variance.png)
+
+([SVG](single-pass-variance.svg), [numbers as CSV](single-pass-variance.csv))
+
 | mean / std | ${STUDIED_FORMS.map((form) => HEADINGS[form]).join(' | ')} | eps · (mean / std)² | plain variance is 0 |
 | ---: | ${STUDIED_FORMS.map(() => '---:').join(' | ')} | ---: | ---: |
 ${table.join('\n')}

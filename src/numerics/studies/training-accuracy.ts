@@ -158,13 +158,21 @@ export interface CurveDistance {
   readonly largestEarly: number;
 }
 
+/**
+ * |loss - first run's loss| of a run, step by step.
+ * @returns one difference per step (nat)
+ */
+export function lossDifferences(rows: readonly TrainingStudyRow[], run: string): number[] {
+  const lossesOf = (name: string) => rows.filter((row) => row.run === name).map((row) => row.loss);
+  const baseline = lossesOf(rows[0]?.run ?? '');
+  return lossesOf(run).map((loss, step) => Math.abs(loss - (baseline[step] as number)));
+}
+
 /** Distance of every run from the first one. */
 export function curveDistances(rows: readonly TrainingStudyRow[]): CurveDistance[] {
   const names = [...new Set(rows.map((row) => row.run))];
-  const lossesOf = (name: string) => rows.filter((row) => row.run === name).map((row) => row.loss);
-  const baseline = lossesOf(names[0] as string);
   return names.slice(1).map((run) => {
-    const distances = lossesOf(run).map((loss, step) => Math.abs(loss - (baseline[step] as number)));
+    const distances = lossDifferences(rows, run);
     const early = distances.slice(0, Math.ceil(distances.length / 10));
     return { run, largest: Math.max(...distances), largestEarly: Math.max(...early) };
   });

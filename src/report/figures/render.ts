@@ -1,6 +1,7 @@
 /** Figures as SVG and PNG without a browser or a canvas. The libraries are loaded when the first figure is drawn: they would make every command start late. */
 import { createRequire } from 'node:module';
 import type { TopLevelSpec } from 'vega-lite';
+import { estimateTextWidth } from './text-width.js';
 import { FONT_FAMILY, THEME } from './theme.js';
 
 /** The weights that the theme uses, from a package under the SIL Open Font License. */
@@ -11,6 +12,14 @@ const FONT_FILES = [
 
 /** Pixels of a PNG per unit of the SVG: sharp on screens of double density. */
 const PNG_SCALE = 2;
+
+/** What vega takes where a text has no size of its own. */
+const DEFAULT_FONT_SIZE = 11;
+
+/** What vega measures texts with, which its typings leave out. */
+interface WithTextMetrics {
+  readonly textMetrics: { width: (item: { readonly fontSize?: number }, text: unknown) => number };
+}
 
 let previous: Promise<unknown> = Promise.resolve();
 
@@ -30,27 +39,21 @@ export function renderSvg(spec: TopLevelSpec): Promise<string> {
 async function renderAlone(spec: TopLevelSpec): Promise<string> {
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
   const complaints: string[] = [];
-  const ignore = (): typeof logger => logger;
-  const complain = (...words: unknown[]): typeof logger => {
-    complaints.push(words.join(' '));
-    return logger;
-  };
-  const logger = { warn: complain, error: complain, info: ignore, debug: ignore, level: ignoreLevel };
-  const compiled = vegaLite.compile(spec, { config: THEME, logger: logger as never }).spec;
-  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: logger as never });
+  const logger = vega.logger(vega.Warn, 'warn', (_method, _level, words) => {
+    complaints.push([...words].join(' '));
+  });
+  const compiled = vegaLite.compile(spec, { config: THEME, logger: logger }).spec;
+  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: logger });
   try {
-    vega.resetSVGClipId();
+    vega.resetSVGDefIds();
+    (vega as unknown as WithTextMetrics).textMetrics.width = (item, text) =>
+      estimateTextWidth(String(text), item.fontSize ?? DEFAULT_FONT_SIZE);
     const svg = await view.toSVG();
     if (complaints.length > 0) throw new Error(`figure: ${complaints.join('; ')}`);
     return `${svg}\n`;
   } finally {
     view.finalize();
   }
-}
-
-/** Loggers have a level that is set or asked for; here it changes nothing. */
-function ignoreLevel(): number {
-  return 0;
 }
 
 /**

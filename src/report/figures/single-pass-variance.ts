@@ -8,7 +8,7 @@ import {
 } from '../../numerics/studies/single-pass-variance.js';
 import { MACHINE_EPSILON } from '../../numerics/tensor-store.js';
 import type { CsvColumn } from '../csv.js';
-import { COLOURS, REFERENCE_GREY } from './theme.js';
+import { COLOURS, encloseByPowersOfTen, REFERENCE_GREY } from './theme.js';
 
 const LOOKS: Readonly<Record<StudiedForm, { label: string; colour: string; shape: string }>> = {
   'two-pass': { label: 'two passes', colour: COLOURS.black, shape: 'square' },
@@ -44,30 +44,32 @@ export function varianceFigure(
     ])
     .filter(({ error }) => error > 0);
   const predicted = ratios.map((ratio) => ({ ratio, error: MACHINE_EPSILON.float32 * ratio ** 2 }));
+  const ratioAxis = encloseByPowersOfTen(ratios);
+  const errorAxis = encloseByPowersOfTen(points.map(({ error }) => error));
   const looks = LEGEND_ORDER.map((form) => LOOKS[form]);
   const x = {
     field: 'ratio',
-    type: 'quantitative',
-    scale: { type: 'log', domain: [Math.min(...ratios), Math.max(...ratios)] },
-    axis: { title: '|mean| / standard deviation', format: 'e', grid: false, labelExpr: POWER_OF_TEN },
-  } as const;
+    type: 'quantitative' as const,
+    scale: ratioAxis.scale,
+    axis: { title: '|mean| / standard deviation', grid: false, ...ratioAxis.ticks },
+  };
   const y = {
     field: 'error',
-    type: 'quantitative',
-    scale: { type: 'log', domain: [1e-8, 1e4] },
-    axis: { title: 'relative error of the variance', values: powersOfTen(-8, 4), labelExpr: POWER_OF_TEN },
-  } as const;
+    type: 'quantitative' as const,
+    scale: errorAxis.scale,
+    axis: { title: 'relative error of the variance', ...errorAxis.ticks },
+  };
   const colour = {
     field: 'form',
-    type: 'nominal',
+    type: 'nominal' as const,
     scale: { domain: looks.map(({ label }) => label), range: looks.map(({ colour }) => colour) },
     legend: { title: null },
-  } as const;
+  };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     description: `Relative error of float32 variance against mean / standard deviation for ${STUDIED_FORMS.length} ways to accumulate it`,
     title: {
-      text: 'One pass over the data loses digits with the square of mean / std',
+      text: 'E[X²] − E[X]² loses digits with the square of mean / std',
       subtitle: [
         `float32, ${options.channels} channels of ${options.rows} × ${options.rowLength} elements, ${options.threads} threads`,
         'solid: median of the channels; dashed: worst of them; grey: eps · (mean / std)²',
@@ -108,15 +110,4 @@ export function varianceFigure(
       },
     ],
   };
-}
-
-/** A tick of a logarithmic axis as a power of ten in superscript digits; nothing between two powers. */
-export const POWER_OF_TEN =
-  "datum.value > 0 && abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-9 ? '10' + " +
-  "replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace('' + round(log(datum.value) / LN10)," +
-  "'-','⁻'),/0/g,'⁰'),/1/g,'¹'),/2/g,'²'),/3/g,'³'),/4/g,'⁴'),/5/g,'⁵'),/6/g,'⁶'),/7/g,'⁷'),/8/g,'⁸'),/9/g,'⁹') : ''";
-
-/** 10^first to 10^last, as literals would give them. */
-export function powersOfTen(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => Number(`1e${first + index}`));
 }

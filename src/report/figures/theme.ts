@@ -20,10 +20,7 @@ export const FONT_FAMILY = 'Inter';
 
 const FONT = `${FONT_FAMILY}, sans-serif`;
 
-/**
- * Settings that every figure shares. Without a canvas vega takes a text for 0.8 em per character, more than almost any text needs; so nothing is cut
- * as long as no limit shortens a text, and what stands beside a text is set by offsets.
- */
+/** Settings that every figure shares. No limit shortens a text; what stands beside one is set off. */
 export const THEME: Config = {
   background: 'white',
   font: FONT,
@@ -46,6 +43,7 @@ export const THEME: Config = {
     titlePadding: 8,
     labelLimit: 0,
     titleLimit: 0,
+    labelFlush: false,
     gridColor: '#e4e4e4',
     domainColor: '#767676',
     tickColor: '#767676',
@@ -62,3 +60,40 @@ export const THEME: Config = {
   },
   view: { stroke: null },
 };
+
+const SUPERSCRIPTS: Readonly<Record<string, string>> = {
+  '-': '⁻',
+  ...Object.fromEntries([...'⁰¹²³⁴⁵⁶⁷⁸⁹'].map((superscript, digit) => [String(digit), superscript])),
+};
+
+/** A logarithmic axis in vega-lite's terms: the scale, and the ticks as a part of the axis. */
+export interface LogarithmicAxis {
+  readonly scale: { type: 'log'; domain: number[] };
+  readonly ticks: { values: number[]; labelExpr: string };
+}
+
+/**
+ * The logarithmic axis from the power of ten below to the power of ten above all values, a tick at each, labelled as powers.
+ * @param values positive
+ */
+export function encloseByPowersOfTen(values: readonly number[]): LogarithmicAxis {
+  const logarithms = values.map((value) => Math.log10(value));
+  const first = Math.floor(Math.min(...logarithms));
+  const last = Math.ceil(Math.max(...logarithms));
+  const exponents = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  // As literals: 10 ** -11 is not 1e-11, which would leave a tick outside the axis.
+  const powers = exponents.map((exponent) => Number(`1e${exponent}`));
+  const labels = Object.fromEntries(
+    exponents.map((exponent) => [
+      String(exponent),
+      `10${[...String(exponent)].map((character) => SUPERSCRIPTS[character]).join('')}`,
+    ]),
+  );
+  return {
+    scale: { type: 'log', domain: [powers[0] as number, powers.at(-1) as number] },
+    ticks: {
+      values: powers,
+      labelExpr: `${JSON.stringify(labels)}['' + round(log(datum.value) / LN10)]`,
+    },
+  };
+}

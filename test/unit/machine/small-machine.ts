@@ -70,9 +70,7 @@ export function l2LookupPs(spec: MachineSpec): number {
 
 /** Time from a core to a slice and back, and in the slice: what a hit in the last level takes. */
 export function llcPs(spec: MachineSpec): number {
-  return (
-    l2LookupPs(spec) + 2 * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? spec.interconnect.hopPs)
-  );
+  return l2LookupPs(spec) + 2 * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? spec.interconnect.hopPs);
 }
 
 /** What a line from idle ideal memory takes. */

@@ -1,17 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseNetwork } from '../../../src/network/parse.js';
-import { findLargestRatio } from '../../../src/numerics/studies/mean-to-deviation.js';
-import { renderSinglePassVariance } from '../../../src/numerics/studies/render-single-pass-variance.js';
 import {
-  DEFAULT_VARIANCE_STUDY,
   type StudiedForm,
   studySinglePassVariance,
 } from '../../../src/numerics/studies/single-pass-variance.js';
 import { curveDistances, studyTraining } from '../../../src/numerics/studies/training-accuracy.js';
 import { MACHINE_EPSILON } from '../../../src/numerics/tensor-store.js';
-import { scaledDown, VERIFY_DEFAULTS } from '../../../src/numerics/verify.js';
-import { buildTrainingStep } from '../../../src/training/build.js';
 
 describe('study of single-pass variance', () => {
   const rows = studySinglePassVariance();
@@ -45,16 +38,6 @@ describe('study of single-pass variance', () => {
     for (const form of ['two-pass', 'shifted', 'welford'] as const) {
       expect(rowOf(3000, form).worstError).toBeLessThan(1e-3);
     }
-  });
-
-  it('is what the page in docs/studies says, to the byte', () => {
-    const networks = ['densenet121', 'resnet50'].map((name) => {
-      const text = readFileSync(new URL(`../../../workloads/networks/${name}.yaml`, import.meta.url), 'utf8');
-      const network = parseNetwork(text, name, scaledDown({ height: 224, width: 224 }));
-      return findLargestRatio(buildTrainingStep(network, { batch: VERIFY_DEFAULTS.batch }), 'normcore');
-    });
-    const page = new URL('../../../docs/studies/single-pass-variance.md', import.meta.url);
-    expect(renderSinglePassVariance(rows, DEFAULT_VARIANCE_STUDY, networks)).toBe(readFileSync(page, 'utf8'));
   });
 });
 
