@@ -42,4 +42,13 @@ export const commands: CommandRegistry = {
     summary: "write the accesses of one operation's kernel as a trace",
     load: () => import('./commands/record.js'),
   },
+  dram: {
+    summary:
+      'run an address pattern through one DRAM channel: bandwidth, latency and where the bus time went',
+    load: () => import('./commands/dram.js'),
+  },
+  validate: {
+    summary: 'hold caches and DRAM to the results of other simulators and to closed forms',
+    load: () => import('./commands/validate.js'),
+  },
 };

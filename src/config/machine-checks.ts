@@ -176,14 +176,14 @@ function checkController({ memory }: Machine, report: Report): void {
       `${formatQuantity(interleave, 'bytes')} is not a multiple of the 64-byte line`,
     );
   }
-  const low = controller?.writeLowWatermark;
-  const high = controller?.writeHighWatermark;
-  if (low !== undefined && high !== undefined && low >= high) {
-    report(
-      ['memory', 'controller', 'writeLowWatermark'],
-      `a write drain that starts at ${high} of the queue cannot stop at ${low}; the low watermark must be below the high one`,
-    );
-  }
+  const problem = describeWatermarks(controller?.writeLowWatermark, controller?.writeHighWatermark);
+  if (problem !== undefined) report(['memory', 'controller', 'writeLowWatermark'], problem);
+}
+
+/** What is wrong with the shares of the write queue between which a drain runs; undefined where nothing is. */
+export function describeWatermarks(low: number | undefined, high: number | undefined): string | undefined {
+  if (low === undefined || high === undefined || low < high) return undefined;
+  return `a write drain that starts at ${high} of the queue cannot stop at ${low}; the low watermark must be below the high one`;
 }
 
 /** Checks a DRAM part file. */

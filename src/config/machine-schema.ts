@@ -167,7 +167,8 @@ const socketLink = section(
   'What joins two sockets; required for two, absent for one.',
 );
 
-const controller = section(
+/** The controller of a DRAM channel. */
+export const dramControllerSchema = section(
   {
     readQueue: count(1, 1024, 'Read requests that a channel can choose from.').default(32),
     writeQueue: count(1, 1024, 'Write requests that a channel can hold back.').default(32),
@@ -219,7 +220,7 @@ const memory = z
           { min: '0 ps', max: '100 us' },
           'Way from a slice to the controller and back beside the interconnect, in total, without the DRAM itself.',
         ),
-        controller: controller.prefault({}),
+        controller: dramControllerSchema.prefault({}),
       },
       'Channels with ranks, bank groups, banks and row buffers, from the timings of a part.',
     ),
@@ -238,6 +239,9 @@ const memory = z
     ),
   ])
   .meta({ description: 'Main memory.' });
+
+/** A controller's data with quantities in base units. */
+export type DramControllerConfig = z.output<typeof dramControllerSchema>;
 
 /** A machine file. */
 export const machineSchema = section(

@@ -1,5 +1,6 @@
 /** Machine and DRAM part files to specifications: `extends`, parts by name, defaults, checks. Pure: where texts come from is the caller's business. */
 import type {
+  DramControllerSpec,
   DramPartSpec,
   InterconnectSpec,
   MachineSpec,
@@ -8,7 +9,13 @@ import type {
 } from '../machine/spec.js';
 import { type ConfigDocument, mergeDocuments, parseDocument, placeOf, problemAt } from './document.js';
 import { checkMachine, checkMapping, checkPart, fieldBits } from './machine-checks.js';
-import { type DramPartConfig, dramPartSchema, type MachineConfig, machineSchema } from './machine-schema.js';
+import {
+  type DramControllerConfig,
+  type DramPartConfig,
+  dramPartSchema,
+  type MachineConfig,
+  machineSchema,
+} from './machine-schema.js';
 import { ConfigurationError, notFound, type Problem } from './problem.js';
 import { inspect, type Partially } from './validate.js';
 
@@ -220,24 +227,28 @@ function toMemory(memory: MachineConfig['memory'], part: DramPartSpec | undefine
     return { kind, latencyPs: latency, bytesPerSecond: bandwidth, channelsPerSocket };
   }
   if (part === undefined) throw new Error('a DRAM memory without a part passed the checks');
-  const { controller } = memory;
   return {
     kind: 'dram',
     part,
-    controller: {
-      readQueueEntries: controller.readQueue,
-      writeQueueEntries: controller.writeQueue,
-      writeHighWatermark: controller.writeHighWatermark,
-      writeLowWatermark: controller.writeLowWatermark,
-      rowPolicy: controller.rowPolicy,
-      rowHitCap: controller.rowHitCap,
-      refresh: controller.refresh,
-      mapping: controller.mapping ?? defaultMapping(part),
-      ageLimitCycles: controller.ageLimit,
-    },
+    controller: toDramController(memory.controller, part),
     channelsPerSocket: memory.channelsPerSocket,
     interleaveLines: memory.interleave / LINE_BYTES,
     controllerPs: memory.controllerLatency,
+  };
+}
+
+/** The controller of a part's channel; without a mapping of its own it has the part's (see `defaultMapping`). */
+export function toDramController(controller: DramControllerConfig, part: DramPartSpec): DramControllerSpec {
+  return {
+    readQueueEntries: controller.readQueue,
+    writeQueueEntries: controller.writeQueue,
+    writeHighWatermark: controller.writeHighWatermark,
+    writeLowWatermark: controller.writeLowWatermark,
+    rowPolicy: controller.rowPolicy,
+    rowHitCap: controller.rowHitCap,
+    refresh: controller.refresh,
+    mapping: controller.mapping ?? defaultMapping(part),
+    ageLimitCycles: controller.ageLimit,
   };
 }
 

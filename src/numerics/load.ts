@@ -84,8 +84,10 @@ export function activationLoader(
     extent,
     load(image) {
       const base = image * size;
-      if (normaliser === null) for (let at = 0; at < size; at++) buffer[at] = clip(input[base + at]);
-      else {
+      if (normaliser === null) {
+        for (let at = 0; at < size; at++)
+          buffer[at] = transform.relu ? clip(input[base + at]) : input[base + at];
+      } else {
         for (let channel = 0; channel < extent.channels; channel++) {
           const from = channel * plane;
           normaliseRow(normaliser, channel, transform.relu, input, base + from, buffer, from, plane);

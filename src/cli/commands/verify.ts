@@ -242,5 +242,8 @@ function formatError(value: number): string {
 }
 
 function formatShare(share: number): string {
+  // Of a wrong rewrite in float64, 10^13 and more: no digits of it matter but their number.
+  if (share > 10 && Number.isFinite(share))
+    return `${share < 1e4 ? share.toFixed(0) : share.toExponential(0)} times`;
   return Number.isFinite(share) ? `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %` : '-';
 }

@@ -59,7 +59,20 @@ export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context
   );
   const isReduced = target.totalThreads > target.threads ? whole.batch > 1 : grid.batch > 1;
   const gradients = rangeOf(context, operation.output);
-  const copies = createGradientCopies(context, name, gradients, bias, grid.batch, isReduced);
+  // Threads of the share that cut a copy among themselves would meet on folded lines: those keep it whole.
+  const cutsCopy = grid.outBlocks * grid.inBlocks * grid.groups > 1;
+  const parts = target.totalThreads > target.threads && !cutsCopy ? whole.outBlocks * whole.inBlocks : 1;
+  const { linesPerBlock } = geometry.weights;
+  const copies = createGradientCopies(
+    context,
+    name,
+    gradients,
+    bias,
+    grid.batch,
+    isReduced,
+    parts,
+    linesPerBlock,
+  );
   const job = {
     context,
     geometry,
@@ -93,7 +106,8 @@ export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context
     phase: operation.phase,
     shape: describeShape(geometry),
     flops: total,
-    parameters: 'whole',
+    // On a share of the chip it may keep a part of the gradient only (see gradient-copies.ts); it reads no parameters.
+    parameters: parts > 1 ? 'share' : 'whole',
     get reads(): readonly LineRange[] {
       const wholeInput = inputStrip !== null && inputStrip.storeTo !== null;
       const maps = gradientStrip === null ? [gradient] : gradientStrip.maps;
@@ -104,7 +118,7 @@ export function lowerConvBackwardWeights(operation: ConvBackwardWeights, context
         ...(gradientStrip?.vectors ?? []),
       ];
     },
-    writes: [rangeOf(context, operation.output), ...(bias === null ? [] : [bias]), ...stored.map(wholeOf)],
+    writes: [copies.kept, ...(bias === null ? [] : [bias]), ...stored.map(wholeOf)],
     phases: copies.reduce === null ? [main] : [main, copies.reduce],
   };
 }

@@ -243,8 +243,9 @@ export class PointwiseWeightGradient {
     }
     for (const range of weights) {
       const run = runAtStepCost(out, range.lines, cost, share);
-      if (!tile.isFirst) run.stream(Access.Load, range.base);
-      run.stream(Access.Store, range.base);
+      const { base: line, isRepeated } = copies.place(range.base, tile.place.copy);
+      if (!tile.isFirst || isRepeated) run.stream(Access.Load, line);
+      run.stream(Access.Store, line);
     }
   }
 

@@ -322,8 +322,9 @@ export class DirectWeightGradient {
       const share = 1 / steps;
       if (opens && block.lines > 0) {
         const run = runAtStepCost(out, block.lines, cost, share);
-        if (!tile.isFirst) run.stream(Access.Load, block.base);
-        run.stream(Access.Store, block.base);
+        const { base, isRepeated } = copies.place(block.base, tile.place.copy);
+        if (!tile.isFirst || isRepeated) run.stream(Access.Load, base);
+        run.stream(Access.Store, base);
       }
       const load = (base: number, lines: number): void => {
         runAtStepCost(out, lines, cost, share).stream(Access.Load, base);

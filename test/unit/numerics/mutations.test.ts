@@ -78,6 +78,16 @@ describe('a wrong rewrite of the description is detected', () => {
     expectDetected(compareWith(dense, wrong), 'dense_1/x2');
   });
 
+  it('ReLU left out of a load that normalises nothing', () => {
+    const rcf = applySchedule(dense.step, 'rcf');
+    const wrong = change(rcf, 'conv-forward', 'dense_1/x2.forward', (operation) => ({
+      ...operation,
+      load: { batchNorm: null, relu: false, storeTo: null },
+    }));
+    expect(compareWith(dense, rcf).passed).toBe(true);
+    expectDetected(compareWith(dense, wrong), 'dense_1/x2');
+  });
+
   it('ReLU left out where backward-weights recomputes Z', () => {
     const wrong = change(bnff, 'conv-backward-weights', 'dense_1/x2.backward-weights', (operation) => ({
       ...operation,

@@ -1,0 +1,44 @@
+// Measures how fast the simulator is: millions of accesses or requests per CPU second, median of five fresh processes, beside the peers' figures.
+// npm run bench [-- CASE...]; without cases all of them. Run it on an idle host: what shares a core or its cache slows CPU time too.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { cases } from './cases.mjs';
+
+const RUNS = 5;
+const measure = fileURLToPath(new URL('measure.mjs', import.meta.url));
+
+const known = Object.keys(cases);
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`bench: there is no case ${unknown.join(', ')}. There are: ${known.join(', ')}\n`);
+  process.exit(2);
+}
+
+function cpuSeconds(name) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [measure, name], { encoding: 'utf8' });
+  if (status !== 0) {
+    process.stderr.write(`bench: ${name} failed\n${stderr}`);
+    process.exit(1);
+  }
+  return Number(stdout);
+}
+
+const show = (millions) => millions.toPrecision(3);
+let group = '';
+for (const name of wanted.length > 0 ? wanted : known) {
+  const { group: title, what, count, target, peers } = cases[name];
+  if (title !== group) {
+    process.stdout.write(`\n${title}: M/s per CPU second, median of ${RUNS} (slowest to fastest)\n`);
+    group = title;
+  }
+  const rates = Array.from({ length: RUNS }, () => count / cpuSeconds(name) / 1e6).sort((a, b) => a - b);
+  const median = rates[(RUNS - 1) / 2];
+  const goal = target === null ? '' : `; wanted: ${target}${median >= target ? '' : ', MISSED'}`;
+  const others = Object.entries(peers)
+    .map(([peer, rate]) => `${peer} ${show(rate)} (x ${show(median / rate)})`)
+    .join(', ');
+  process.stdout.write(
+    `  ${what.padEnd(16)} ${show(median).padStart(6)} (${show(rates[0])} to ${show(rates[RUNS - 1])})${goal}; ${others}\n`,
+  );
+}
