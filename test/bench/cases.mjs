@@ -90,25 +90,25 @@ function dram(what, pattern, requests, peers) {
 
 /** By name. Targets and peers are in millions per CPU second. */
 export const cases = {
-  'timed-a': timed('a', 8_000_000, 4, { 'ChampSim, 1 core': 0.0056 }),
-  'timed-b': timed('b', 5_000_000, 3, { 'ChampSim, 1 core': 0.0012 }),
-  'timed-c': timed('c', 20_000_000, 12, { 'ChampSim, 1 core': 0.0175 }),
-  'functional-a': functional('a', 20_000_000, {
+  'timed-a': timed('a', 3_000_000, 4, { 'ChampSim, 1 core': 0.0056 }),
+  'timed-b': timed('b', 2_000_000, 3, { 'ChampSim, 1 core': 0.0012 }),
+  'timed-c': timed('c', 8_000_000, 12, { 'ChampSim, 1 core': 0.0175 }),
+  'functional-a': functional('a', 10_000_000, {
     pycachesim: 14.6,
     'Dinero IV': 1.07,
     'cachegrind D1 + LL': 19,
   }),
-  'functional-b': functional('b', 10_000_000, {
+  'functional-b': functional('b', 5_000_000, {
     pycachesim: 9.4,
     'Dinero IV': 0.95,
     'cachegrind D1 + LL': 3.9,
   }),
-  'functional-c': functional('c', 20_000_000, {
+  'functional-c': functional('c', 10_000_000, {
     pycachesim: 18.1,
     'Dinero IV': 3.1,
     'cachegrind D1 + LL': 8.1,
   }),
-  'dram-stream': dram('stream_r', 'stream_r', 4_000_000, { 'Ramulator 2.1': 0.152, DRAMsim3: 0.247 }),
-  'dram-random': dram('random_r', 'random_r', 4_000_000, { 'Ramulator 2.1': 0.112, DRAMsim3: 0.103 }),
-  'dram-mix': dram('mixed (trace c)', 'mixed', 4_000_000, { 'Ramulator 2.1': 0.175, DRAMsim3: 0.192 }),
+  'dram-stream': dram('stream_r', 'stream_r', 2_000_000, { 'Ramulator 2.1': 0.152, DRAMsim3: 0.247 }),
+  'dram-random': dram('random_r', 'random_r', 2_000_000, { 'Ramulator 2.1': 0.112, DRAMsim3: 0.103 }),
+  'dram-mix': dram('mixed (trace c)', 'mixed', 2_000_000, { 'Ramulator 2.1': 0.175, DRAMsim3: 0.192 }),
 };

@@ -1,6 +1,7 @@
 // Measures how fast the simulator is: millions of accesses or requests per CPU second, median of five fresh processes, beside the peers' figures.
 // npm run bench [-- CASE...]; without cases all of them. Run it on an idle host: what shares a core or its cache slows CPU time too.
 import { spawnSync } from 'node:child_process';
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cases } from './cases.mjs';
 
@@ -22,6 +23,13 @@ function cpuSeconds(name) {
     process.exit(1);
   }
   return Number(stdout);
+}
+
+const load = loadavg()[0];
+if (load > availableParallelism() / 2) {
+  process.stderr.write(
+    `bench: the host is busy (load ${load.toFixed(1)} on ${availableParallelism()} processors): the figures will be too low\n`,
+  );
 }
 
 const show = (millions) => millions.toPrecision(3);

@@ -475,7 +475,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
   function fillL1(core: number, line: number, flags: number): void {
     l1.insert(core, line, flags);
     const victim = l1.victimLine[0] as number;
-    if (victim >= 0 && ((l1.victimFlags[0] as number) & Flag.Dirty) !== 0) count(core, CoreCounter.L1Writebacks);
+    if (victim >= 0 && ((l1.victimFlags[0] as number) & Flag.Dirty) !== 0)
+      count(core, CoreCounter.L1Writebacks);
     if (victim >= 0) dropFromL1(core, victim, l1.victimFlags[0] as number);
   }
 
@@ -550,7 +551,8 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     mshrLatencyShare[mshr] = 1;
     mshrFill[mshr] = -1;
     startPs[mshr] = clock[Clock.Now] as number;
-    if (known && (shared.supplier[0] as number) >= 0 && follow(mshr, shared.supplier[0] as number, line)) return;
+    if (known && (shared.supplier[0] as number) >= 0 && follow(mshr, shared.supplier[0] as number, line))
+      return;
     // What misses the L2 has been looked up there first, and comes back through it.
     if (known || memory.read(core, line, mshr)) {
       mshrReadyPs[mshr] = (clock[Clock.Ready] as number) + l2LatencyPs;
@@ -570,7 +572,10 @@ export function createEngine(shape: EngineShape, parts: EngineParts, streams: re
     if (first < 0) return false;
     const delay = (clock[Clock.Ready] as number) - (clock[Clock.Now] as number) + l2LatencyPs;
     if (mshrReadyPs[first] !== UNKNOWN) {
-      clock[Clock.Ready] = Math.max(clock[Clock.Ready] as number, (mshrReadyPs[first] as number) + delay - l2LatencyPs);
+      clock[Clock.Ready] = Math.max(
+        clock[Clock.Ready] as number,
+        (mshrReadyPs[first] as number) + delay - l2LatencyPs,
+      );
       return false;
     }
     mshrReadyPs[mshr] = UNKNOWN;
