@@ -1,5 +1,5 @@
 /**
- * Sweeps over the feature maps of one CONV-BN-ReLU-CONV edge: PAPER.md's counts, and the same counts from a training step in closed form.
+ * Sweeps over the feature maps of one CONV-BN-ReLU-CONV edge: docs/paper.md's counts, and the same counts from a training step in closed form.
  *
  * The edge is CONV_a -> BN -> ReLU -> CONV_b; X, Y, Z are what CONV_a, BN and ReLU write. All six maps (X, Y, Z and their gradients) have
  * the same size, so a sweep means the same number of bytes for each.
@@ -11,7 +11,7 @@ import { featureSweeps } from './sweeps.js';
 /** Names of the edge's layers in the network that it is built of. */
 export const EDGE_LAYERS = { convA: 'a', bn: 'bn', relu: 'relu', convB: 'b' } as const;
 
-/** A schedule with its options, and how many sweeps PAPER.md counts for it. */
+/** A schedule with its options, and how many sweeps docs/paper.md counts for it. */
 export interface EdgeVariant {
   /** What the table calls it. */
   readonly name: string;
@@ -23,7 +23,7 @@ export interface EdgeVariant {
 
 const RECOMPUTED: ScheduleOptions = { storeZ: false, materialiseDx: true };
 
-/** PAPER.md, "Forward sweeps per edge" and "Backward sweeps per edge" [D]. MVF changes nothing backward, and ICF nothing where there is no Concat. */
+/** docs/paper.md, "Forward sweeps per edge" and "Backward sweeps per edge" [D]. MVF changes nothing backward, and ICF nothing where there is no Concat. */
 export const EDGE_VARIANTS: readonly EdgeVariant[] = [
   { name: 'baseline', schedule: 'baseline', options: RECOMPUTED, forwardSweeps: 8, backwardSweeps: 12 },
   { name: 'rcf', schedule: 'rcf', options: RECOMPUTED, forwardSweeps: 6, backwardSweeps: 10 },

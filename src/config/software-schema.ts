@@ -1,4 +1,4 @@
-/** What PAPER.md leaves open about the modelled software, as settings with a default. */
+/** What docs/paper.md leaves open about the modelled software, as settings with a default. */
 import type { z } from 'zod';
 import type { SoftwareOptions } from '../kernel/kernel.js';
 import { choice, flag, section } from './schema.js';

@@ -101,7 +101,7 @@ export interface Target {
   readonly llcBytesPerThread: number;
 }
 
-/** Options on the modelled software that PAPER.md leaves open. Defaults and sentences live in the configuration schema. */
+/** Options on the modelled software that docs/paper.md leaves open. Defaults and sentences live in the configuration schema. */
 export interface SoftwareOptions {
   /** Streaming: every BN loop sweeps the tensor. Cached: channel blocks are grouped so that the re-reads hit the caches. */
   readonly bnBlocking: 'streaming' | 'cached';

@@ -1,7 +1,7 @@
 /** Gains over the baseline. */
 import type { PointResult } from '../simulate/point.js';
 
-/** Performance gains as fractions: time of the baseline / time - 1 (PAPER.md, "Results to reproduce"). */
+/** Performance gains as fractions: time of the baseline / time - 1 (docs/paper.md, "Results to reproduce"). */
 export interface Gains {
   readonly forward: number;
   readonly backward: number;

@@ -13,7 +13,7 @@ export interface ReportedGain {
 
 /**
  * Gains of BN restructuring in training DenseNet-121 on a chip multiprocessor, as the two versions of the abstract give them (Jung et al., arXiv
- * 1807.01702; PAPER.md, "Results to reproduce", grade P). The abstract names no schedule, machine or batch.
+ * 1807.01702; docs/paper.md, "Results to reproduce", grade P). The abstract names no schedule, machine or batch.
  */
 export const REPORTED_GAINS: readonly ReportedGain[] = [
   { source: "the paper's abstract, first version", network: 'densenet121', gain: 0.284 },

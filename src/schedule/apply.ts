@@ -26,7 +26,7 @@ export function applyPass(
  *
  * @param step a baseline training step, or one that passes have been applied to already
  * @param schedule name of a schedule or of a pass, several joined by `+` (`rcf+mvf+fission`), or a list of such names
- * @param options choices that PAPER.md leaves open; the rest takes `DEFAULT_SCHEDULE_OPTIONS`
+ * @param options choices that docs/paper.md leaves open; the rest takes `DEFAULT_SCHEDULE_OPTIONS`
  * @param userPasses passes that may be named beside those shipped
  * @returns the rewritten step, whose `schedule` is the name, or the list's names joined by `+`
  * @throws UnknownScheduleError for a name that is neither

@@ -24,7 +24,7 @@
 import type { TrainingStep } from '../training/step.js';
 import type { Violation } from './errors.js';
 
-/** Choices that PAPER.md leaves open ("both are options [A]"). */
+/** Choices that docs/paper.md leaves open ("both are options [A]"). */
 export interface ScheduleOptions {
   /**
    * Store Z while CONV_b normalises and clips X, and let CONV_b's backward-weights read it; otherwise backward-weights recomputes Z from

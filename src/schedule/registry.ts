@@ -32,7 +32,7 @@ export interface NamedSchedule {
 
 const BNFF = ['rcf', 'mvf', 'fission', 'fuse-statistics', 'fuse-normalise', 'fuse-gradient', 'rejoin'];
 
-/** PAPER.md, "The transformations": cumulative, from the software as it is to everything fused. */
+/** docs/paper.md, "The transformations": cumulative, from the software as it is to everything fused. */
 export const NAMED_SCHEDULES: readonly NamedSchedule[] = [
   { name: 'baseline', summary: 'The software as it is: no pass.', passes: [] },
   { name: 'rcf', summary: 'ReLU is applied by the CONV behind it.', passes: ['rcf'] },

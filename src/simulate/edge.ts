@@ -28,7 +28,7 @@ export interface EdgeShape {
 export interface SimulatedSweeps {
   readonly read: number;
   readonly written: number;
-  /** Reads on account of ordinary stores that miss, which PAPER.md's counts leave out. */
+  /** Reads on account of ordinary stores that miss, which docs/paper.md's counts leave out. */
   readonly writeAllocate: number;
 }
 

@@ -4,7 +4,7 @@ import { choice, flag, section } from '../config/schema.js';
 import { DEFAULT_SCHEDULE_OPTIONS, type ScheduleOptions } from '../schedule/pass.js';
 import type { PointSettings } from '../simulate/point.js';
 
-/** How the modelled software behaves where PAPER.md leaves it open ("The baseline software", grade A). */
+/** How the modelled software behaves where docs/paper.md leaves it open ("The baseline software", grade A). */
 export const softwareSchema = section(
   {
     bnBlocking: choice(
@@ -22,7 +22,7 @@ export const softwareSchema = section(
   'The modelled software',
 );
 
-/** What the passes do where PAPER.md leaves it open ("Backward sweeps per edge", grade A). */
+/** What the passes do where docs/paper.md leaves it open ("Backward sweeps per edge", grade A). */
 export const scheduleOptionsSchema = section(
   {
     storeZ: flag('Fused schedules store Z for the backward pass instead of computing it again').prefault(

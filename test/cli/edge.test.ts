@@ -20,7 +20,7 @@ memory: {kind: ideal, latency: 60 ns, bandwidth: infinite, channelsPerSocket: 1}
   );
 
 describe('normcore edge', () => {
-  it('prints simulated sweeps beside those that PAPER.md counts', async () => {
+  it('prints simulated sweeps beside those that docs/paper.md counts', async () => {
     const { status, out, err } = await run([
       'edge',
       '--machine',
@@ -32,7 +32,7 @@ describe('normcore edge', () => {
     expect(err).not.toContain('sweeps were simulated');
     expect(status).toBe(0);
     expect(out).toContain('on one CONV-BN-ReLU-CONV edge: ');
-    // read, written, sum, PAPER.md and closed form of the forward pass.
+    // read, written, sum, docs/paper.md and closed form of the forward pass.
     expect(out).toMatch(/^bnff +1\.00 +1\.00 +2\.00 +2 +2 /m);
     expect(out).toMatch(/^bnff, Z stored +1\.00 +2\.00 +3\.00 +3 +3 /m);
     expect(out).toMatch(/^b\.forward +1\.00 +0\.00 +0\.00$/m);

@@ -33,7 +33,7 @@ describe('normcore schedule', () => {
     expect(json.passes.length).toBeGreaterThan(5);
   });
 
-  // PAPER.md, "What fuses and what cannot".
+  // docs/paper.md, "What fuses and what cannot".
   it.each([
     ['densenet121', '58 of 121'],
     ['resnet50', '32 of 53'],

@@ -40,7 +40,7 @@ interface EdgeRow {
   readonly name: string;
   readonly schedule: string;
   readonly options: ScheduleOptions;
-  /** PAPER.md's counts; null for a schedule that it does not have. */
+  /** docs/paper.md's counts; null for a schedule that it does not have. */
   readonly paper: { readonly forward: number; readonly backward: number } | null;
   readonly result: EdgeResult;
 }
@@ -66,7 +66,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
       .option('schedule', {
         describe: 'schedules separated by commas; passes of one are joined by +',
         type: 'string',
-        defaultDescription: 'those that PAPER.md counts',
+        defaultDescription: 'those counted in docs/paper.md',
       })
       .option('operations', { describe: 'also print a row per operation', type: 'boolean', default: false })
       .option('json', { describe: 'one JSON document on standard output', type: 'boolean', default: false })
@@ -151,13 +151,13 @@ function plan(
 
 const total = ({ read, written }: SimulatedSweeps): number => read + written;
 
-/** Simulated against PAPER.md's count, where it has one, and against the closed form. */
+/** Simulated against docs/paper.md's count, where it has one, and against the closed form. */
 function findMismatches({ name, paper, result }: EdgeRow): string[] {
   return (['forward', 'backward'] as const).flatMap((phase) => {
     const simulated = total(result[phase]);
     const { reads, writes } = result.closedForm[phase];
     const references: [string, number][] = [['the closed form', reads + writes]];
-    if (paper !== null) references.unshift(['PAPER.md', paper[phase]]);
+    if (paper !== null) references.unshift(['docs/paper.md', paper[phase]]);
     return references
       .filter(([, count]) => Math.abs(simulated - count) > SWEEP_TOLERANCE)
       .map(
@@ -192,7 +192,7 @@ function describeEdge(setting: Setting, rows: readonly EdgeRow[], machine: Machi
   const { batch, images, cores, totalCores, channels, image } = setting;
   const part = cores === totalCores ? '' : ` (${cores} of ${totalCores} cores with ${images} of the images)`;
   const columns = (['forward', 'backward'] as const).flatMap((phase) =>
-    ['read', 'written', 'sum', 'PAPER.md', 'closed form', 'write-allocate'].map((header) => ({
+    ['read', 'written', 'sum', 'expected', 'closed form', 'write-allocate'].map((header) => ({
       header,
       align: 'right' as const,
       group: `${phase} (sweeps)`,

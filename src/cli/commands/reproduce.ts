@@ -20,7 +20,7 @@ import { describeResults } from '../result-text.js';
 import { simulatePoints } from '../simulate.js';
 import { LARGEST_WORKERS } from './run.js';
 
-/** The paper's network on the machine that PAPER.md takes for the paper's. */
+/** The paper's network on the machine that docs/paper.md takes for the paper's. */
 const NETWORK = 'densenet121';
 const MACHINE = 'skylake-sp-2s';
 

@@ -1,6 +1,6 @@
 /**
  * The shadow checker: walks a kernel's op streams for all threads beside a shadow of the address space that knows, for every line, who loaded
- * and who stored it last, and says which of the rules of DESIGN.md's fidelity point 4 are broken.
+ * and who stored it last, and says which of the rules (see `checkKernel`) are broken.
  *
  * - Every line of `reads` is loaded, every line of `writes` is stored.
  * - Between two barriers a line is stored by one thread only, and no thread loads what another one stores.

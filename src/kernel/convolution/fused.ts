@@ -2,7 +2,7 @@
  * What fusion adds to a convolution: transforms of what it loads, and work on what it stores.
  *
  * A transformed operand goes through a strip buffer: each element is loaded, transformed and stored to the buffer once, and the convolution's inner
- * loop reads the buffer (PAPER.md, "What fusion costs in real kernels"). An epilogue works on accumulators that are still in registers.
+ * loop reads the buffer (docs/paper.md, "What fusion costs in real kernels"). An epilogue works on accumulators that are still in registers.
  */
 import type { GradientSource, LoadTransform, MaskedStore, StatisticsEpilogue } from '../../training/step.js';
 import type { LoweringContext } from '../context.js';

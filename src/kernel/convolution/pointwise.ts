@@ -47,7 +47,7 @@ const BIG_REDUCTION = 1024;
 const SMALL_PLANE = 49;
 /** Pixels of a run at least: a few register tiles, so that runs are long. */
 const RUN_PIXELS = 32;
-/** Rows from which on outputs may be stored non-temporally (PAPER.md, "The baseline software"). */
+/** Rows from which on outputs may be stored non-temporally (docs/paper.md, "The baseline software"). */
 const NON_TEMPORAL_ROWS = 28;
 
 /** What a 1x1 convolution is told of its operation. */

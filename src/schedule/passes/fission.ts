@@ -1,6 +1,6 @@
 /**
  * Fission: BN = sub-BN1 (mean and variance over the mini-batch) + sub-BN2 (normalise, scale, shift), and the halves of the backward pass
- * likewise (PAPER.md, "The transformations"). It moves no byte by itself; it makes the halves visible to the fusing passes.
+ * likewise (docs/paper.md, "The transformations"). It moves no byte by itself; it makes the halves visible to the fusing passes.
  */
 import type { BnBackward, BnForward, Operation } from '../../training/step.js';
 import { backwardSplit, forwardSplit } from '../conditions.js';

@@ -2,7 +2,7 @@
  * BNFF, backward half of sub-BN1: CONV_a's backward operations take dX through BN, computed from dY and X as they load them.
  *
  * The sweep that wrote dX goes. Materialised, CONV_a's backward-data writes dX once for backward-weights; otherwise both compute it. Either way
- * CONV_a's backward operations sweep 4 feature maps where BN and they swept 5 (PAPER.md, "Backward sweeps per edge"). dgamma and dbeta must be
+ * CONV_a's backward operations sweep 4 feature maps where BN and they swept 5 (docs/paper.md, "Backward sweeps per edge"). dgamma and dbeta must be
  * whole first: the second mini-batch-wide barrier, which lies between this operation and the one that accumulates them.
  */
 import type { GradientSource, TrainingStep } from '../../training/step.js';

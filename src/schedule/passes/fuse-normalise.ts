@@ -1,5 +1,5 @@
 /**
- * The second half of BNFF: sub-BN2 and ReLU are applied by CONV_b as it loads X (PAPER.md, "The transformations").
+ * The second half of BNFF: sub-BN2 and ReLU are applied by CONV_b as it loads X (docs/paper.md, "The transformations").
  *
  * Forward, Y is never written: one read and one write of it go, or one read where Z is stored for the backward pass. Backward, CONV_b's
  * backward-data reads X instead of Y, which gives it the mask (Y recomputed), xhat, and so dgamma and dbeta as it stores dY: the sweeps of

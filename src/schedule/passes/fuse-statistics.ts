@@ -1,5 +1,5 @@
 /**
- * The first half of BNFF, forward: sub-BN1's sums are accumulated by CONV_a as it writes X (PAPER.md, "The transformations"). One read of
+ * The first half of BNFF, forward: sub-BN1's sums are accumulated by CONV_a as it writes X (docs/paper.md, "The transformations"). One read of
  * X per BN goes.
  */
 import type { TrainingStep } from '../../training/step.js';

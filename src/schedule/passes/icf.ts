@@ -1,6 +1,6 @@
 /**
  * ICF, inter-composite-layer fusion: the sums of a BN behind a Concat ride on the Concat's copies, and its gradient half rides on the operation that
- * takes dX: Split's gradient sum, or Concat's backward copies where the BN is the Concat's only consumer (PAPER.md, "The transformations").
+ * takes dX: Split's gradient sum, or Concat's backward copies where the BN is the Concat's only consumer (docs/paper.md, "The transformations").
  *
  * Forward one read of X goes; backward the write of dX and a read of it. It applies only where there is a Concat.
  */

@@ -1,4 +1,4 @@
-/** MVF, mean/variance fusion: both from one read, var = E[X^2] - E[X]^2 (PAPER.md, "The transformations"). */
+/** MVF, mean/variance fusion: both from one read, var = E[X^2] - E[X]^2 (docs/paper.md, "The transformations"). */
 import { singlePassStatistics } from '../conditions.js';
 import type { SchedulePass } from '../pass.js';
 import { operationsOf, StepEditor } from '../step-editor.js';

@@ -1,5 +1,5 @@
 /**
- * RCF, ReLU-CONV fusion: ReLU is applied while CONV_b loads its input (PAPER.md, "The transformations").
+ * RCF, ReLU-CONV fusion: ReLU is applied while CONV_b loads its input (docs/paper.md, "The transformations").
  *
  * Forward, CONV_b reads Y and clips. Backward, CONV_b's backward-data reads Y as the mask and stores dY already masked, its backward-weights
  * reads Y and clips. Sweeps per edge: 2 fewer forward, 2 fewer backward. A ReLU that the baseline software built into BN moves to the CONV likewise.

@@ -1,4 +1,4 @@
-/** The sweeps of one CONV-BN-ReLU-CONV edge, from lines that reach a simulated memory, are those that PAPER.md counts. */
+/** The sweeps of one CONV-BN-ReLU-CONV edge, from lines that reach a simulated memory, are those that docs/paper.md counts. */
 import { describe, expect, it } from 'vitest';
 import { countEdgeSweeps, EDGE_VARIANTS } from '../../../src/bound/edge.js';
 import type { MachineSpec } from '../../../src/machine/spec.js';
@@ -45,7 +45,7 @@ describe('one CONV-BN-ReLU-CONV edge whose maps are far larger than the caches',
   });
 
   it.each(EDGE_VARIANTS.map((variant) => [variant.name, variant] as const))(
-    '%s: simulated lines, the closed form and PAPER.md agree',
+    '%s: simulated lines, the closed form and docs/paper.md agree',
     (_name, { schedule, options, forwardSweeps, backwardSweeps }) => {
       const { forward, backward } = edge.measure(schedule, options);
       const step = applySchedule(buildTrainingStep(edgeNetwork(shape), { batch }), schedule, options);

@@ -25,7 +25,7 @@ function within(value: number, expected: number, share: number) {
 }
 
 describe('feature-map traffic of the baseline at batch 120', () => {
-  // PAPER.md, table "Feature-map traffic per training iteration at batch 120".
+  // docs/paper.md, table "Feature-map traffic per training iteration at batch 120".
   const rows: {
     network: string;
     bnBlocking: BnBlocking;

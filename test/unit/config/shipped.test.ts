@@ -16,7 +16,7 @@ describe('shipped configurations', () => {
     expect(loadDramPart(name).name).toBe(name);
   });
 
-  // PAPER.md, "Machines": peaks and core counts; its TFLOPS are rounded to three or two digits.
+  // docs/paper.md, "Machines": peaks and core counts; its TFLOPS are rounded to three or two digits.
   it.each([
     ['skylake-sp-2s', 40, 3.33, 230.4],
     ['skylake-sp-2s-half-bandwidth', 40, 3.33, 115.2],

@@ -34,7 +34,7 @@ describe('shipped networks', () => {
     });
   }
 
-  // PAPER.md, "Workload totals". The public tally that the feature figures come from counts in units of 2^20 bytes.
+  // docs/paper.md, "Workload totals". The public tally that the feature figures come from counts in units of 2^20 bytes.
   const totals = [
     {
       name: 'densenet121',

@@ -12,7 +12,7 @@ function report(network: string, schedule: string, options: Partial<TrainingOpti
 const parts = (row: BnFusionRow) => [row.statistics, row.normalise, row.gradientSums, row.inputGradient];
 
 describe('the fusion report', () => {
-  // PAPER.md, "What fuses and what cannot".
+  // docs/paper.md, "What fuses and what cannot".
   it('counts 58 of 121 BNs wholly fused in DenseNet-121', () => {
     const { counts, batchNorms } = report('densenet121', 'bnff');
     expect(counts).toMatchObject({ batchNorms: 121, wholly: 58 });

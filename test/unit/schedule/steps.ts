@@ -18,7 +18,7 @@ export function stepOf(layers: string, options: Partial<TrainingOptions> = {}): 
   return buildTrainingStep(parseNetwork(text, 'test.yaml'), { batch: 2, ...options });
 }
 
-/** CONV - CONV_a - BN - ReLU - CONV_b: the edge of PAPER.md, with a CONV before it so that CONV_a has a backward-data. */
+/** CONV - CONV_a - BN - ReLU - CONV_b: the edge of docs/paper.md, with a CONV before it so that CONV_a has a backward-data. */
 export const EDGE = `
   - {type: conv, name: first, channels: 32, kernel: 1}
   - {type: conv, name: a, channels: 64, kernel: 1}

@@ -18,7 +18,7 @@ function expectWithinOnePercent(actual: number, expected: number): void {
 }
 
 describe('feature-map traffic at batch 120', () => {
-  // PAPER.md, "Feature-map traffic per training iteration at batch 120": DenseNet-121 forward, backward, total; ResNet-50 total.
+  // docs/paper.md, "Feature-map traffic per training iteration at batch 120": DenseNet-121 forward, backward, total; ResNet-50 total.
   const table: [string, Partial<ScheduleOptions>, number, number, number, number][] = [
     ['baseline', {}, 66.3, 104.5, 170.9, 114.2],
     ['rcf', {}, 52.1, 90.3, 142.4, 108.9],
@@ -67,7 +67,7 @@ describe('sweeps of one CONV-BN-ReLU-CONV edge', () => {
     return [count.forward, count.backward];
   }
 
-  // PAPER.md, "Forward sweeps per edge" and "Backward sweeps per edge".
+  // docs/paper.md, "Forward sweeps per edge" and "Backward sweeps per edge".
   const table: [string, Partial<ScheduleOptions>, number, number][] = [
     ['baseline', {}, 8, 12],
     ['rcf', {}, 6, 10],

@@ -12,7 +12,7 @@ function flopsOf(step: TrainingStep, name: string, change: Partial<Operation> = 
 }
 
 describe('floating-point operations of CONV and FC', () => {
-  // PAPER.md, "Workload totals": forward and backward at batch 120.
+  // docs/paper.md, "Workload totals": forward and backward at batch 120.
   const totals = [
     { name: 'densenet121', gigaFlops: 2012 },
     { name: 'resnet50', gigaFlops: 2749 },

@@ -16,7 +16,7 @@ import type {
   TrainingStep,
 } from '../../../../src/training/step.js';
 
-/** One core of PAPER.md's Skylake machine. */
+/** One core of docs/paper.md's Skylake machine. */
 export const SKYLAKE: Target = {
   threads: 1,
   totalThreads: 1,
@@ -33,7 +33,7 @@ export const SKYLAKE: Target = {
   llcBytesPerThread: 1408 * 1024,
 };
 
-/** A thread of PAPER.md's Knights Landing machine: 2-wide, two cores to an L2. */
+/** A thread of docs/paper.md's Knights Landing machine: 2-wide, two cores to an L2. */
 export const KNIGHTS_LANDING: Target = {
   ...SKYLAKE,
   issueWidth: 2,

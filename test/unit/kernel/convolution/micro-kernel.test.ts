@@ -164,7 +164,7 @@ describe('share of the FMA peak with every line in the L1D', () => {
     return convFlops(shape) / (busy * 2 * 16 * SKYLAKE.fmaUnits);
   };
 
-  // Direct convolutions of these layers are known to reach 85 to 95 % on a real core (PAPER.md), misses of the L1D included; the taps in the
+  // Direct convolutions of these layers are known to reach 85 to 95 % on a real core (docs/paper.md), misses of the L1D included; the taps in the
   // padding, which are charged but not computed, lift a 7x7 plane by (7 * 3 / (7 * 3 - 2))^2.
   it.each([
     ['2: 3x3', layer(128, 32, 56, 3), 1],
