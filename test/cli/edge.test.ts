@@ -63,7 +63,7 @@ describe('normcore edge', () => {
     ]);
     expect(status).toBe(1);
     expect(out).toContain('baseline');
-    expect(err).toMatch(/baseline, backward: \d+\.\d\d sweeps were simulated, PAPER\.md counts 12/);
+    expect(err).toMatch(/baseline, backward: \d+\.\d\d sweeps were simulated, docs\/paper\.md counts 12/);
   }, 120_000);
 
   it('refuses maps that the caches could keep, and says how many images are enough', async () => {
