@@ -1,6 +1,6 @@
 /**
  * Registers through which the parts of a chip hand each other times. Times are doubles; as arguments and results of functions that the compiler
- * does not inline they would be boxed on the heap, several for each line moved (measured: a quarter of the run).
+ * does not inline they would be boxed on the heap, several for each line moved.
  */
 export const Clock = {
   /** Time of the request in hand, ps. */
