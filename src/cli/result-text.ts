@@ -1,4 +1,5 @@
 /** Simulated points as people read them. */
+import { renderBandwidthTable, renderCoreTimeTable } from '../report/bandwidth-table.js';
 import { groupByCase } from '../report/gain.js';
 import { describeSampling, renderScheduleTable } from '../report/schedule-table.js';
 import { formatColumn, renderTextTable } from '../report/text-table.js';
@@ -18,6 +19,10 @@ function describeCase(points: readonly PointResult[]): string {
     '',
     renderScheduleTable(points),
     `${describeSampling(points)}\n`,
+    'What the memory and the cores did meanwhile',
+    '',
+    renderBandwidthTable(points),
+    renderCoreTimeTable(points),
     `Where the cycles of ${first.schedule} went, in percent of all cores' cycles`,
     '',
     renderTimeLossTable(first),

@@ -16,6 +16,7 @@ import {
   type SharedLevelCounters,
 } from './coherence/shared-level.js';
 import { createEngine, type Engine } from './core/engine.js';
+import { BUS_CAUSES, listBusTime } from './dram/bus-time.js';
 import { createMainMemory } from './dram/create.js';
 import type { MainMemory, MemoryStatistics } from './dram/memory.js';
 import { type MemoryObserver, observeMemory } from './dram/observe.js';
@@ -76,6 +77,8 @@ export interface Chip {
   /** Time of a barrier of all threads, ps: a dissemination barrier takes ceil(log2 n) rounds of one line passed between caches (Hensgen, Finkel and Manber 1988). */
   readonly barrierPs: number;
   statistics(): ChipStatistics;
+  /** Where the time of the channels' data buses went from 0 to `untilPs`, summed over the simulated channels, in the order of BUS_CAUSES: adds up to channels x `untilPs`. */
+  busTimePs(untilPs: number): number[];
 }
 
 /** The share that is the whole machine. */
@@ -329,6 +332,15 @@ export function createChip(
       linkLinesIn,
       linkLinesOut,
     }),
+    busTimePs: (untilPs) => {
+      const sums = BUS_CAUSES.map(() => 0);
+      for (let channel = 0; channel < share.channels; channel++) {
+        listBusTime(memory.busTime(channel, untilPs)).forEach((ps, cause) => {
+          sums[cause] = (sums[cause] as number) + ps;
+        });
+      }
+      return sums;
+    },
   };
 }
 

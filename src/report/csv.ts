@@ -1,7 +1,10 @@
 /** Tidy CSV: a row per observation, a column per variable, units in the header. */
 import { stringify } from 'csv-stringify/sync';
+import { BUS_CAUSES } from '../machine/dram/bus-time.js';
 import type { OperationResult, PointResult } from '../simulate/point.js';
+import { CORE_STATES } from '../statistics/core-time.js';
 import { TIME_CATEGORIES, type TimeCategory } from '../statistics/time-loss.js';
+import { achievedGbps } from './bandwidth-table.js';
 import type { PointRow } from './gain.js';
 import { lossByCategory } from './time-loss-table.js';
 
@@ -50,6 +53,7 @@ export const POINT_COLUMNS: readonly CsvColumn<PointRow>[] = [
   { header: 'cycles', value: ({ point }) => point.cycles },
   { header: 'dram_read_GB', value: ({ point }) => point.dramReadBytes / 1e9 },
   { header: 'dram_written_GB', value: ({ point }) => point.dramWriteBytes / 1e9 },
+  { header: 'dram_achieved_GB_per_s', value: ({ point }) => achievedGbps(point) },
   { header: 'work_GFLOP', value: ({ point }) => point.flops / 1e9 },
   { header: 'peak_bandwidth_share_percent', value: ({ point }) => point.bandwidthShare * 100 },
   { header: 'peak_flops_share_percent', value: ({ point }) => point.flopsShare * 100 },
@@ -63,9 +67,21 @@ export const POINT_COLUMNS: readonly CsvColumn<PointRow>[] = [
     ({ key }, category): CsvColumn<PointRow> => ({
       header: `${lossName(key)}_percent`,
       value: ({ point }) => {
-        const losses = lossByCategory(point);
+        const losses = lossByCategory(point.operations);
         return ((losses[category] as number) / losses.reduce((sum, loss) => sum + loss, 0)) * 100;
       },
+    }),
+  ),
+  ...BUS_CAUSES.map(
+    ({ key }, cause): CsvColumn<PointRow> => ({
+      header: `bus_${snakeCase(key)}_percent`,
+      value: ({ point }) => (point.busShares[cause] as number) * 100,
+    }),
+  ),
+  ...CORE_STATES.map(
+    ({ key }, state): CsvColumn<PointRow> => ({
+      header: `core_${snakeCase(key)}_percent`,
+      value: ({ point }) => (point.coreShares[state] as number) * 100,
     }),
   ),
 ];
@@ -102,7 +118,11 @@ export function operationRows(points: readonly PointResult[]): OperationRow[] {
 
 /** `loss_dram_latency` of `dramLatency`. */
 function lossName(key: TimeCategory): string {
-  return `loss_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+  return `loss_${snakeCase(key)}`;
+}
+
+function snakeCase(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function percent(fraction: number | undefined): number | null {

@@ -1,6 +1,9 @@
 /** Points as one JSON document. */
+import { type BusCause, nameBusCauses } from '../machine/dram/bus-time.js';
 import type { OperationResult, PointResult } from '../simulate/point.js';
+import { type CoreState, nameCoreStates } from '../statistics/core-time.js';
 import { TIME_CATEGORIES, type TimeCategory } from '../statistics/time-loss.js';
+import { achievedGbps } from './bandwidth-table.js';
 import { lossByCategory } from './time-loss-table.js';
 
 /** Core-seconds by time category. */
@@ -10,9 +13,15 @@ export interface OperationEntry extends Omit<OperationResult, 'lossSeconds'> {
   readonly lossSeconds: LossSeconds;
 }
 
-export interface PointEntry extends Omit<PointResult, 'operations'> {
+export interface PointEntry extends Omit<PointResult, 'operations' | 'busShares' | 'coreShares'> {
   /** Over all operations: adds up to cores x seconds. */
   readonly lossSeconds: LossSeconds;
+  /** 1e9 bytes per second, read and written. */
+  readonly achievedGbps: number;
+  /** Shares of the data buses' time by cause: add up to 1. */
+  readonly busShares: Readonly<Record<BusCause, number>>;
+  /** Shares of the cores' time by what they did or what was full: add up to 1. */
+  readonly coreShares: Readonly<Record<CoreState, number>>;
   readonly operations: readonly OperationEntry[];
 }
 
@@ -33,9 +42,12 @@ export function pointDocument<Settings>(
   return {
     version,
     settings,
-    points: points.map(({ operations, ...point }) => ({
+    points: points.map(({ operations, busShares, coreShares, ...point }) => ({
       ...point,
-      lossSeconds: nameLosses(lossByCategory({ ...point, operations })),
+      achievedGbps: achievedGbps(point),
+      busShares: nameBusCauses(busShares),
+      coreShares: nameCoreStates(coreShares),
+      lossSeconds: nameLosses(lossByCategory(operations)),
       operations: operations.map((operation) => ({
         ...operation,
         lossSeconds: nameLosses(operation.lossSeconds),

@@ -34,10 +34,10 @@ export function lossByGroup(point: PointResult): number[][] {
   return cells;
 }
 
-/** Core-seconds of a point by time category, all operations together. */
-export function lossByCategory(point: PointResult): number[] {
+/** Core-seconds by time category, all operations together. */
+export function lossByCategory(operations: PointResult['operations']): number[] {
   return TIME_CATEGORIES.map((_, category) =>
-    point.operations.reduce((sum, { lossSeconds }) => sum + (lossSeconds[category] as number), 0),
+    operations.reduce((sum, { lossSeconds }) => sum + (lossSeconds[category] as number), 0),
   );
 }
 

@@ -3,6 +3,8 @@
  */
 import type { OperationType, Phase } from '../kernel/kernel.js';
 import { LINE_BYTES } from '../kernel/op-stream.js';
+import { BUS_CAUSES } from '../machine/dram/bus-time.js';
+import { CORE_STATES, correctCoreTime } from '../statistics/core-time.js';
 import { Category } from '../statistics/time-loss.js';
 import { type Calibration, calibrate, correctedPs, memoryShare } from './calibration.js';
 import {
@@ -62,6 +64,13 @@ export interface PointResult {
   readonly flops: number;
   readonly bandwidthShare: number;
   readonly flopsShare: number;
+  /**
+   * Shares of the time of the memory's data buses by cause, in the order of BUS_CAUSES; add up to 1. The first, data bursts, is `bandwidthShare`; the others are shared out as in the
+   * simulated channels.
+   */
+  readonly busShares: readonly number[];
+  /** Shares of the cores' time by state, in the order of CORE_STATES; add up to 1. */
+  readonly coreShares: readonly number[];
   /** Stated sampling error of `seconds`, as a fraction; 0 in exact mode. */
   readonly error: number;
   readonly sampling: Sampling;
@@ -82,6 +91,31 @@ function lossSeconds(kernel: KernelResult, calibration: Calibration, totalCores:
       total === 0 ? 0 : (kernel.timePs * ps) / total + (isWait && waits > 0 ? (added * ps) / waits : 0);
     return share * totalCores * 1e-12;
   });
+}
+
+/** Shares by cause: data bursts as given, the rest in proportion to what the simulated channels lost; all of it is idleness where they lost nothing. */
+function busShares(kernels: readonly KernelResult[], dataShare: number): number[] {
+  const sums = BUS_CAUSES.map((_, cause) => sumOf(kernels, ({ busPs }) => busPs[cause] as number));
+  const lost = sums.slice(1).reduce((sum, ps) => sum + ps, 0);
+  return sums.map((ps, cause) => {
+    if (cause === 0) return dataShare;
+    if (lost > 0) return ((1 - dataShare) * ps) / lost;
+    return cause === BUS_CAUSES.length - 1 ? 1 - dataShare : 0;
+  });
+}
+
+/** Shares of the cores' time by state, with what the calibration adds. */
+function coreShares(kernels: readonly KernelResult[], calibration: Calibration, cores: number): number[] {
+  const times = kernels.map((kernel) =>
+    correctCoreTime(kernel, (correctedPs(kernel, calibration) - kernel.timePs) * cores),
+  );
+  const sums = CORE_STATES.map((_, state) => sumOf(times, (time) => time[state] as number));
+  const total = sums.reduce((sum, ps) => sum + ps, 0);
+  return sums.map((ps) => (total === 0 ? 0 : ps / total));
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
 }
 
 /** Puts a point together from its parts, which must be those that `partsOf` names, in its order. */
@@ -107,17 +141,13 @@ export function assemblePoint(settings: PointSettings, parts: readonly PartResul
       lossSeconds: lossSeconds(kernel, calibration, share.totalCores),
     }),
   );
-  const sumOf = (value: (operation: OperationResult) => number): number =>
-    operations.reduce((sum, operation) => sum + value(operation), 0);
   const secondsOf = (isWanted: (phase: Phase) => boolean): number =>
-    kernels.reduce(
-      (sum, kernel) => sum + (isWanted(kernel.phase) ? correctedPs(kernel, calibration) : 0),
-      0,
-    ) * 1e-12;
+    sumOf(kernels, (kernel) => (isWanted(kernel.phase) ? correctedPs(kernel, calibration) : 0)) * 1e-12;
   const seconds = secondsOf(() => true);
-  const dramReadBytes = sumOf((operation) => operation.dramReadBytes);
-  const dramWriteBytes = sumOf((operation) => operation.dramWriteBytes);
-  const flops = sumOf((operation) => operation.flops);
+  const dramReadBytes = sumOf(operations, (operation) => operation.dramReadBytes);
+  const dramWriteBytes = sumOf(operations, (operation) => operation.dramWriteBytes);
+  const bandwidthShare = (dramReadBytes + dramWriteBytes) / seconds / peakBandwidth(machine);
+  const flops = sumOf(operations, (operation) => operation.flops);
   return {
     network: settings.network.name,
     machine: machine.name,
@@ -130,8 +160,10 @@ export function assemblePoint(settings: PointSettings, parts: readonly PartResul
     dramReadBytes,
     dramWriteBytes,
     flops,
-    bandwidthShare: (dramReadBytes + dramWriteBytes) / seconds / peakBandwidth(machine),
+    bandwidthShare,
     flopsShare: flops / seconds / peakFlops(machine),
+    busShares: busShares(kernels, bandwidthShare),
+    coreShares: coreShares(kernels, calibration, share.cores),
     error: calibration.error,
     sampling: {
       cores: share.cores,

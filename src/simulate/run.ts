@@ -8,6 +8,7 @@ import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../m
 import { CORE_COUNTERS } from '../machine/core/engine.js';
 import type { MemoryObserver } from '../machine/dram/observe.js';
 import type { MachineSpec } from '../machine/spec.js';
+import { coreTimePs } from '../statistics/core-time.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
 
 /** What one kernel took, on the simulated cores. */
@@ -23,6 +24,11 @@ export interface KernelResult {
   readonly dramWrittenLines: number;
   /** Picoseconds by category, summed over the simulated cores: adds up to cores x timePs. */
   readonly lossPs: readonly number[];
+  /**
+   * Picoseconds of the simulated channels' data buses by cause (see BUS_CAUSES): adds up to channels x timePs. A loss is booked when the burst that ends it is
+   * scheduled, so that one at the border of two kernels may stand in either.
+   */
+  readonly busPs: readonly number[];
   /** Core counters (see CoreCounter), summed over the simulated cores. */
   readonly counters: readonly number[];
   readonly sharedHits: number;
@@ -116,6 +122,24 @@ function difference(after: readonly number[], before: readonly number[]): number
   return after.map((value, index) => value - (before[index] as number));
 }
 
+/** Every picosecond of every core and of every data bus is accounted for once. @throws SimulatorBug */
+function checkAccounts(kernel: KernelResult, chip: Chip): void {
+  const { name, timePs, lossPs, busPs } = kernel;
+  const accounts: readonly (readonly [string, readonly number[], number])[] = [
+    ['time-loss account', lossPs, chip.cores],
+    ['account of what held the cores up', coreTimePs(kernel), chip.cores],
+    ['account of the data buses', busPs, chip.channels],
+  ];
+  for (const [account, parts, members] of accounts) {
+    const accounted = parts.reduce((sum, ps) => sum + ps, 0);
+    if (accounted !== timePs * members) {
+      throw new SimulatorBug(
+        `The ${account} of ${name} adds up to ${accounted} ps, but ${members} members ran ${timePs} ps each.`,
+      );
+    }
+  }
+}
+
 /**
  * Runs the kernels of a program in order; cache contents carry over from one to the next.
  * @throws SimulatorBug when the time-loss accounts do not add up or the machine is stuck; RangeError for a machine that cannot be simulated with timing
@@ -134,6 +158,7 @@ export function runProgram(
   let loss = sumBy(engine.accounts, CATEGORY_COUNT);
   let counters = sumBy(engine.counters, CORE_COUNTERS);
   let before = chip.statistics();
+  let bus = chip.busTimePs(0);
   program.kernels.forEach((kernel, index) => {
     const startPs = timePs;
     for (const stream of chip.streams) stream.flops = 0;
@@ -142,14 +167,9 @@ export function runProgram(
     const nextLoss = sumBy(engine.accounts, CATEGORY_COUNT);
     const nextCounters = sumBy(engine.counters, CORE_COUNTERS);
     const after = chip.statistics();
+    const nextBus = chip.busTimePs(timePs);
     const lossPs = difference(nextLoss, loss);
-    const accounted = lossPs.reduce((sum, ps) => sum + ps, 0);
-    if (accounted !== (timePs - startPs) * chip.cores) {
-      throw new SimulatorBug(
-        `The time-loss account of ${kernel.name} adds up to ${accounted} ps over ${chip.cores} cores that ran ${timePs - startPs} ps each.`,
-      );
-    }
-    kernels.push({
+    const result: KernelResult = {
       name: kernel.name,
       type: kernel.type,
       phase: kernel.phase,
@@ -159,13 +179,17 @@ export function runProgram(
       dramReadLines: after.memory.readLines - before.memory.readLines,
       dramWrittenLines: after.memory.writtenLines - before.memory.writtenLines,
       lossPs,
+      busPs: difference(nextBus, bus),
       counters: difference(nextCounters, counters),
       sharedHits: after.shared.hits - before.shared.hits,
       sharedMisses: after.shared.misses - before.shared.misses,
-    });
+    };
+    checkAccounts(result, chip);
+    kernels.push(result);
     loss = nextLoss;
     counters = nextCounters;
     before = after;
+    bus = nextBus;
     options.onKernel?.(index + 1, kernel);
   });
   if (options.flush === true) {

@@ -2,9 +2,11 @@
 import { LINE_BYTES } from '../kernel/op-stream.js';
 import { createTagArray, FLAG_BITS } from '../machine/cache/tag-array.js';
 import { setsOf, wholeChip } from '../machine/chip.js';
+import { type BusCause, nameBusCauses } from '../machine/dram/bus-time.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { type RunResult, runProgram } from '../simulate/run.js';
 import { peakBandwidth } from '../simulate/target.js';
+import { type CoreState, coreTimePs, nameCoreStates } from '../statistics/core-time.js';
 import type { AddressLimit, TraceReader } from './access.js';
 import { type TimedLevel, timedLevels } from './timed-levels.js';
 import { createTraceProgram } from './trace-program.js';
@@ -22,6 +24,8 @@ export interface TimedMemory {
   readonly gbps: number;
   /** Of the machine's peak; 0 where that is infinite. */
   readonly percentOfPeak: number;
+  /** Time of the data buses by cause until the last access was answered, percent; adds up to 100. 0 without time. */
+  readonly busTimePercent: Readonly<Record<BusCause, number>>;
 }
 
 export interface TimedReplay {
@@ -29,6 +33,8 @@ export interface TimedReplay {
   /** In order from the core. */
   readonly levels: readonly TimedLevel[];
   readonly dram: TimedMemory;
+  /** Time of the cores that have a trace, up to their last access, by what they did or what was full, percent; adds up to 100. */
+  readonly coreTimePercent: Readonly<Record<BusyState, number>>;
   /** Of the cores' clock, until the last access is answered. */
   readonly cycles: number;
   readonly seconds: number;
@@ -39,6 +45,9 @@ export interface TimedOptions {
   readonly flush: boolean;
   readonly onBatch?: () => void;
 }
+
+/** States of a core but that of waiting for others. */
+type BusyState = Exclude<CoreState, 'barrier'>;
 
 /** Bits of a tag in the directory beside a last level: an entry's 31 without those of its owner and state (coherence/shared-level.ts). */
 const DIRECTORY_TAG_BITS = 23;
@@ -84,6 +93,7 @@ export function replayTimed(
     accesses: counts.reads + counts.writes + counts.nonTemporalWrites,
     levels: timedLevels(spec, run, counts),
     dram: timedMemory(spec, run, seconds),
+    coreTimePercent: timedCores(run),
     cycles: Math.round(seconds * spec.core.frequencyHz),
     seconds,
   };
@@ -103,5 +113,26 @@ function timedMemory(spec: MachineSpec, run: RunResult, seconds: number): TimedM
     averageReadLatencyNs: memory.readLines === 0 ? 0 : memory.readLatencyPs / memory.readLines / 1e3,
     gbps: rate / 1e9,
     percentOfPeak: (rate / peakBandwidth(spec)) * 100,
+    busTimePercent: nameBusCauses(percentages(sumLists(run.kernels.map(({ busPs }) => busPs)))),
   };
+}
+
+function timedCores(run: RunResult): Readonly<Record<BusyState, number>> {
+  const { barrier, ...busy } = nameCoreStates(sumLists(run.kernels.map(coreTimePs)));
+  const shares = percentages(Object.values(busy));
+  return Object.fromEntries(Object.keys(busy).map((state, at) => [state, shares[at]])) as Record<
+    BusyState,
+    number
+  >;
+}
+
+/** Lists of one length, added up place by place. */
+function sumLists(lists: readonly (readonly number[])[]): number[] {
+  return lists.reduce<number[]>((sums, list) => list.map((value, at) => value + (sums[at] ?? 0)), []);
+}
+
+/** All 0 where the values are. */
+function percentages(values: readonly number[]): number[] {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  return values.map((value) => (total === 0 ? 0 : (100 * value) / total));
 }

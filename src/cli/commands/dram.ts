@@ -7,7 +7,7 @@ import { type DramControllerConfig, dramControllerSchema } from '../../config/ma
 import { listSettings } from '../../config/schema.js';
 import { didYouMean } from '../../config/suggest.js';
 import { inspect } from '../../config/validate.js';
-import type { BusTime } from '../../machine/dram/account.js';
+import { BUS_CAUSES, type BusCause, listBusTime, nameBusCauses } from '../../machine/dram/bus-time.js';
 import { type DramExperimentResult, runDramExperiment } from '../../machine/dram/experiment.js';
 import { compileMapping } from '../../machine/dram/mapping.js';
 import { REFERENCE_MAPPINGS, referenceMapping } from '../../machine/dram/reference-mapping.js';
@@ -29,9 +29,6 @@ interface DramArguments extends Readonly<Record<string, unknown>> {
   readonly json: boolean;
 }
 
-/** The cause that each share of the bus time is charged to, in the order of `BusTime`. */
-type BusShares = Readonly<Record<'data' | 'row' | 'bank' | 'turnaround' | 'refresh' | 'idle', number>>;
-
 /** What is printed as JSON. */
 interface DramDocument extends Omit<DramExperimentResult, 'busTime'> {
   readonly version: string;
@@ -44,7 +41,7 @@ interface DramDocument extends Omit<DramExperimentResult, 'busTime'> {
   readonly peakGbps: number;
   readonly seconds: number;
   /** Shares of the elapsed time on the data bus by cause; they add up to 100. */
-  readonly busTimePercent: BusShares;
+  readonly busTimePercent: Readonly<Record<BusCause, number>>;
 }
 
 /** Keeps a run within the host's memory: two doubles per request. */
@@ -163,7 +160,7 @@ function measure(argv: DramArguments): DramDocument {
     peakGbps: (LINE_BYTES * 1000) / (part.timings.nBL * part.tCKps),
     ...result,
     seconds: result.cycles * part.tCKps * 1e-12,
-    busTimePercent: sharesOf(busTime),
+    busTimePercent: percentOfBusTime(listBusTime(busTime)),
   };
 }
 
@@ -244,28 +241,10 @@ function attemptRange(problems: ProblemCollector, option: string, work: () => un
   }
 }
 
-function sharesOf(time: BusTime): BusShares {
-  const { dataPs, rowPs, bankPs, turnaroundPs, refreshPs, idlePs } = time;
-  const total = dataPs + rowPs + bankPs + turnaroundPs + refreshPs + idlePs;
-  const share = (ps: number): number => (100 * ps) / total;
-  return {
-    data: share(dataPs),
-    row: share(rowPs),
-    bank: share(bankPs),
-    turnaround: share(turnaroundPs),
-    refresh: share(refreshPs),
-    idle: share(idlePs),
-  };
+function percentOfBusTime(parts: readonly number[]): Readonly<Record<BusCause, number>> {
+  const total = parts.reduce((sum, ps) => sum + ps, 0);
+  return nameBusCauses(parts.map((ps) => (100 * ps) / total));
 }
-
-const CAUSES: Readonly<Record<keyof BusShares, string>> = {
-  data: 'data bursts',
-  row: "row misses: precharge, activate and tRCD of a burst's own bank",
-  bank: 'bank conflicts: tCCD_L, tRRD and tFAW',
-  turnaround: 'bus turnaround between reads and writes or between ranks',
-  refresh: 'refresh',
-  idle: 'no request waiting',
-};
 
 function describeResult(result: DramDocument): string {
   const { part, pattern, mode, requests, controller, busTimePercent } = result;
@@ -273,9 +252,9 @@ function describeResult(result: DramDocument): string {
   const latency = hasReads
     ? `${formatFixed(result.averageReadLatencyNs, 2)} ns on average, ${formatFixed(result.p50Ns, 2)} ns median, ${formatFixed(result.p99Ns, 2)} ns for 99 % of the reads at most`
     : 'none was read';
-  const causes = (Object.keys(CAUSES) as (keyof BusShares)[]).map((cause) => [
-    `${formatFixed(busTimePercent[cause], 2)} %`,
-    CAUSES[cause],
+  const causes = BUS_CAUSES.map(({ key, sentence }) => [
+    `${formatFixed(busTimePercent[key], 2)} %`,
+    sentence,
   ]);
   const total = Object.values(busTimePercent).reduce((sum, share) => sum + share, 0);
   return [

@@ -5,8 +5,11 @@ import {
   machineGeometry,
   parseGeometry,
 } from '../../machine/cache/functional/geometry.js';
+import { BUS_CAUSES } from '../../machine/dram/bus-time.js';
 import type { MachineSpec } from '../../machine/spec.js';
 import { formatFixed, renderTextTable } from '../../report/text-table.js';
+import { shareOut } from '../../report/time-loss-table.js';
+import { CORE_STATES } from '../../statistics/core-time.js';
 import { isRefusal } from '../../sweep/error-transfer.js';
 import { DEFAULT_SEED } from '../../sweep/point-options.js';
 import { FORMAT_LIMIT, TraceError, type TraceReader } from '../../trace/access.js';
@@ -32,7 +35,8 @@ interface ReplayArguments extends Readonly<Record<string, unknown>> {
 }
 
 /** What is printed as JSON. */
-interface ReplayDocument extends Partial<Pick<TimedReplay, 'dram' | 'cycles' | 'seconds'>> {
+interface ReplayDocument
+  extends Partial<Pick<TimedReplay, 'dram' | 'coreTimePercent' | 'cycles' | 'seconds'>> {
   readonly version: string;
   readonly mode: 'functional' | 'timing';
   /** Name of the machine; null with `--caches`. */
@@ -230,14 +234,29 @@ function describeReplay(result: ReplayDocument): string {
     '',
     renderTextTable(COLUMNS, rows),
   ];
-  const { dram, cycles, seconds } = result;
-  if (dram !== undefined && cycles !== undefined && seconds !== undefined) {
+  const { dram, coreTimePercent, cycles, seconds } = result;
+  if (dram !== undefined && coreTimePercent !== undefined && cycles !== undefined && seconds !== undefined) {
     lines.push(
       `time    ${formatFixed(seconds * 1e3, 6)} ms, ${cycles.toLocaleString('en')} cycles, ${formatFixed(cycles / result.accesses, 2)} cycles per access`,
       `memory  ${formatFixed(dram.readBytes / 1e6, 3)} MB read, ${formatFixed(dram.writeBytes / 1e6, 3)} MB written; ${formatFixed(dram.gbps, 2)} GB/s, ` +
         `${formatFixed(dram.percentOfPeak, 1)} % of peak; ${formatFixed(dram.averageReadLatencyNs, 1)} ns per read on average`,
+      `buses   ${listShares(BUS_CAUSES.map(({ key, short }) => [short, dram.busTimePercent[key]]))}`,
+      `cores   ${listShares(CORE_STATES.flatMap(({ key, header }) => (key === 'barrier' ? [] : [[header, coreTimePercent[key]] as const])))}`,
       '',
     );
   }
   return lines.join('\n');
+}
+
+/** Shares that add up to 100 as printed; what has none is left out. */
+function listShares(shares: readonly (readonly [string, number])[]): string {
+  const tenths = shareOut(
+    shares.map(([, share]) => share),
+    1000,
+  );
+  return shares
+    .flatMap(([name], at) =>
+      tenths[at] === 0 ? [] : [`${name} ${formatFixed((tenths[at] as number) / 10, 1)} %`],
+    )
+    .join(', ');
 }

@@ -74,7 +74,7 @@ export const CoreCounter = {
   LatePrefetches: 6,
   Upgrades: 7,
   NonTemporalStores: 8,
-  /** Picoseconds by reason: what was full. */
+  /** Picoseconds by what was full; they add up to the time that waits for lines. A load that others depend on, or that a phase ends with, is booked as the window. */
   WindowFullPs: 9,
   StoreQueueFullPs: 10,
   FillBuffersFullPs: 11,

@@ -1,3 +1,4 @@
+import type { BusTime } from './bus-time.js';
 import { BANK as BANK_LAYOUT, GROUP, RANK } from './layout.js';
 import type { DramState } from './state.js';
 
@@ -5,24 +6,10 @@ const { READY: BANK_READY, GROUP_AT, RANK_AT } = BANK_LAYOUT;
 const { READY: GROUP_READY } = GROUP;
 const { READY: RANK_READY } = RANK;
 
-/**
- * Where a channel's time went: every cycle of its data bus is a data burst or is lost to one cause. A loss is charged when the burst that
- * ends it is scheduled, to what held that burst's column command back, so the account costs a few operations per burst and adds up exactly.
+/*
+ * The account of a channel's data bus (see `bus-time.ts`). A loss is charged when the burst that ends it is scheduled, to what held that burst's column command
+ * back, so the account costs a few operations per burst and adds up exactly.
  */
-export interface BusTime {
-  /** Data bursts, ps. */
-  readonly dataPs: number;
-  /** Waiting for a row: precharge, activate and tRCD of the burst's own bank. */
-  readonly rowPs: number;
-  /** Waiting for the distances within a bank group or rank: tCCD_L, tRRD, tFAW. */
-  readonly bankPs: number;
-  /** Turnaround between reads and writes or between ranks. */
-  readonly turnaroundPs: number;
-  readonly refreshPs: number;
-  /** No request was waiting in the channel. */
-  readonly idlePs: number;
-}
-
 const DATA = 0;
 const ROW = 1;
 const BANK = 2;

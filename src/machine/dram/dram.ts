@@ -1,5 +1,5 @@
 import type { DramMemorySpec } from '../spec.js';
-import { type BusTime, readAccount } from './account.js';
+import { readAccount } from './account.js';
 import { createRequestRing } from './arrival-queue.js';
 import { type ChannelSet, enqueueRequest, stepChannel } from './channel.js';
 import { fits } from './controller.js';
@@ -13,8 +13,6 @@ export interface Dram extends MainMemory {
   statistics(): DramStatistics;
   /** Whether a request that arrived now would enter the controller's queue at once. */
   accepts(channel: number, isWrite: boolean): boolean;
-  /** Where a channel's time went from 0 to `untilPs`. */
-  busTime(channel: number, untilPs: number): BusTime;
 }
 
 export interface DramStatistics extends MemoryStatistics {

@@ -1,6 +1,6 @@
 import { createPattern, createXorshift, type Pattern } from '../../trace/patterns.js';
 import type { DramMemorySpec } from '../spec.js';
-import type { BusTime } from './account.js';
+import type { BusTime } from './bus-time.js';
 import { createDram, type Dram } from './dram.js';
 
 /**

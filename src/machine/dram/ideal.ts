@@ -22,6 +22,7 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
   let readLines = 0;
   let writtenLines = 0;
   let readLatencyPs = 0;
+  const movedLines = new Float64Array(channels);
 
   return {
     channels,
@@ -40,6 +41,7 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
       const timePs = queue.timePs[head];
       const start = Math.max(timePs, freePs[channel]);
       freePs[channel] = start + linePs;
+      movedLines[channel]++;
       if (queue.direction[head] === 1) {
         writtenLines++;
         answerPs[0] = nextPs[channel];
@@ -68,5 +70,11 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
       refreshes: 0,
       readLatencyPs,
     }),
+    busTime(channel, untilPs) {
+      // What is still to be moved after `untilPs` has no part in it.
+      const beyondPs = Math.max(0, freePs[channel] - untilPs);
+      const dataPs = Math.round(Math.max(0, movedLines[channel] * linePs - beyondPs));
+      return { dataPs, rowPs: 0, bankPs: 0, turnaroundPs: 0, refreshPs: 0, idlePs: untilPs - dataPs };
+    },
   };
 }

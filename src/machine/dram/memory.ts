@@ -4,6 +4,8 @@
  * Main memory is a set of channels. The chip hands over line requests in non-decreasing time per channel and lets a channel decide only when
  * no core can act earlier, so that requests are always scheduled in time order. Times are integer picoseconds held in doubles.
  */
+import type { BusTime } from './bus-time.js';
+
 export interface MainMemory {
   readonly channels: number;
 
@@ -36,6 +38,9 @@ export interface MainMemory {
 
   /** Counters since construction. */
   statistics(): MemoryStatistics;
+
+  /** Where the time of a channel's data bus went from 0 to `untilPs`; whole picoseconds that add up to it. */
+  busTime(channel: number, untilPs: number): BusTime;
 }
 
 /** Counters of main memory, summed over channels. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BusTime } from '../../../src/machine/dram/account.js';
+import type { BusTime } from '../../../src/machine/dram/bus-time.js';
 import { createDram } from '../../../src/machine/dram/dram.js';
 import { runDramExperiment } from '../../../src/machine/dram/experiment.js';
 import { DDR4_2400, M1, M2, memorySpec } from './memory-spec.js';

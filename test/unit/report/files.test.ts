@@ -85,8 +85,10 @@ describe('the JSON document', () => {
 
   it('has every field of a point and of its operations', () => {
     const [point] = document.points;
-    const { operations, ...rest } = baseline;
+    const { operations, busShares, coreShares, ...rest } = baseline;
     expect(point).toMatchObject(rest);
+    expect(Object.values(point?.busShares ?? {})).toEqual(busShares);
+    expect(Object.values(point?.coreShares ?? {})).toEqual(coreShares);
     expect(point?.operations[0]).toMatchObject({
       name: 'a.forward',
       type: 'CONV',

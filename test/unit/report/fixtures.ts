@@ -52,6 +52,8 @@ export function pointOf(
     flops: sum((operation) => operation.flops),
     bandwidthShare: 0.5,
     flopsShare: 0.25,
+    busShares: [0.5, 0.125, 0, 0.125, 0.0625, 0.1875],
+    coreShares: [0.5, 0.25, 0, 0.125, 0.0625, 0, 0.0625],
     error: 0.0123,
     sampling: {
       cores: 2,

@@ -27,6 +27,7 @@ function kernelOf(timePs: number, share: number): KernelResult {
     dramReadLines: 0,
     dramWrittenLines: 0,
     lossPs,
+    busPs: [],
     counters: [],
     sharedHits: 0,
     sharedMisses: 0,
