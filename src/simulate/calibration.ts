@@ -8,7 +8,7 @@
  *   time on the larger share / time on the sample = 1 + c x (share of the sample's time that waits for DRAM or at barriers)
  *
  * estimated by least squares through the origin (a ratio estimator, Cochran, Sampling Techniques, chapter 6). Every operation's time is corrected by it; bytes and FLOP are
- * not. The stated error is two standard errors of the corrected total.
+ * not. The stated error is two standard errors of the corrected total, or the whole correction where a single pilot knows of no scatter.
  */
 import seedrandom from 'seedrandom';
 import type { Kernel } from '../kernel/kernel.js';
@@ -134,10 +134,15 @@ export function calibrate(pairs: readonly PilotPair[], kernels: readonly KernelR
   // Pilots that wait for nothing tell of no waits.
   if (sumXx === 0) return { coefficient: 0, error: 0, pilots: points.length };
   const coefficient = points.reduce((sum, { x, y }) => sum + x * y, 0) / sumXx;
-  const residual =
-    points.reduce((sum, { x, y }) => sum + (y - coefficient * x) ** 2, 0) / Math.max(1, points.length - 1);
   const total = kernels.reduce((sum, kernel) => sum + kernel.timePs, 0);
   const waiting = kernels.reduce((sum, kernel) => sum + kernel.timePs * memoryShare(kernel), 0) / total;
+  // One pilot tells nothing of how far pilots scatter: the whole correction is then in doubt.
+  if (points.length === 1) {
+    const correction = Math.abs(coefficient) * waiting;
+    return { coefficient, error: correction / (1 + coefficient * waiting), pilots: 1 };
+  }
+  const residual =
+    points.reduce((sum, { x, y }) => sum + (y - coefficient * x) ** 2, 0) / (points.length - 1);
   // Uncertainty of c, carried to the total; the kernels' own scatter around the line averages out over their number.
   const error = 2 * waiting * Math.sqrt(residual / sumXx + residual / Math.max(1, kernels.length));
   return { coefficient, error: error / (1 + coefficient * waiting), pilots: points.length };

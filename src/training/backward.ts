@@ -39,6 +39,11 @@ export class BackwardPass {
     return this.#plan.fusedRelus.get(layer.inputs[0] as string) === layer.name;
   }
 
+  /** What the backward pass finds where a layer's output was: that, or what later layers made of it in place (where it is zero, so are they). */
+  #occupantOf(layer: string): string {
+    return this.#occupants.get(this.#table.get(layer).storage) as string;
+  }
+
   #needed(layer: string): boolean {
     return this.#plan.needsGradient.has(layer);
   }
@@ -170,13 +175,14 @@ export class BackwardPass {
           push({ ...base, kind: 'bn-backward-reduce', batchNorm: layer.name, input, gradient });
           return;
         }
-        const maskedBy = this.#plan.fusedRelus.get(layer.name) ?? null;
+        const relu = this.#plan.fusedRelus.get(layer.name);
+        const maskedBy = relu === undefined ? null : this.#occupantOf(relu);
         const output = this.#addInputGradient(layer);
         push({ ...base, kind: 'bn-backward', batchNorm: layer.name, input, gradient, output, maskedBy });
         return;
       }
       case 'relu': {
-        const value = this.#occupants.get(this.#table.get(layer.name).storage) as string;
+        const value = this.#occupantOf(layer.name);
         push({
           ...base,
           kind: 'relu-backward',

@@ -29,9 +29,6 @@ const layer = fc.record({
   back: fc.nat({ max: 3 }),
 });
 
-/** A ReLU inside a BN is masked by its own output, which the next layer must not overwrite then. */
-const IN_PLACE = new Set(['relu', 'dropout']);
-
 /** A random graph of such layers; whatever nothing reads in the end goes through a CONV into a sum before the classifier. */
 const network = fc
   .record({
@@ -65,9 +62,7 @@ const network = fc
         if (input !== last && channels === last.channels) add('sum', [input, last], channels);
       } else if (kind === 'concat') {
         if (input !== last) add('concat', [input, last], channels + last.channels);
-      } else if (!(options.fuseBnRelu && IN_PLACE.has(kind) && IN_PLACE.has(input.type))) {
-        add(kind, [input], channels);
-      }
+      } else add(kind, [input], channels);
     }
     const ends = outputs.filter(({ name }) => unread.has(name)).map((output) => conv(output));
     if (ends.length > 1) add('sum', ends, 32);

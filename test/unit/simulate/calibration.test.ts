@@ -151,6 +151,13 @@ describe('the calibration', () => {
     expect(errorOf(0.01)).toBeGreaterThan(0);
   });
 
+  it('has the whole correction in doubt where there is one pilot', () => {
+    const { coefficient, error } = calibrate([pairOf(0.8, 1.16)], program);
+    expect(coefficient).toBeCloseTo(0.2, 9);
+    // 800 + 1200 of 4500 ps wait, and take a fifth more.
+    expect(error).toBeCloseTo(400 / 4900, 9);
+  });
+
   it('corrects nothing where no pilot waits for memory', () => {
     expect(calibrate([pairOf(0, 1), pairOf(0, 1)], [kernelOf(1000, 0)])).toEqual({
       coefficient: 0,
