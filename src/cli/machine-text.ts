@@ -1,6 +1,6 @@
 /** Machines as people read them. */
 import { formatQuantity } from '../config/units.js';
-import type { CacheSpec, MachineSpec, MemorySpec } from '../machine/spec.js';
+import type { MachineSpec, MemorySpec, PrivateCacheSpec } from '../machine/spec.js';
 import { renderTable } from './table.js';
 
 const LINE_BYTES = 64;
@@ -56,8 +56,11 @@ export function describeMachine(machine: MachineSpec): string {
     ],
     ['chip', chipRows(machine)],
     ['core', coreRows(machine)],
-    ['L1D', cacheRows(machine.l1d)],
-    ['L2', machine.l2 === null ? [['', 'none']] : cacheRows(machine.l2)],
+    ['L1D', cacheRows(machine.l1d, (machine.core.loadPorts * machine.core.vectorBits) / 8)],
+    [
+      'L2',
+      machine.l2 === null ? [['', 'none']] : cacheRows(machine.l2, LINE_BYTES / machine.l2.cyclesPerLine),
+    ],
     ['last level', llcRows(machine)],
     ['prefetcher', prefetchRows(machine)],
     ['main memory', memoryRows(machine.memory)],
@@ -107,7 +110,8 @@ function coreRows({ core }: MachineSpec): [string, string][] {
   ];
 }
 
-function cacheRows(cache: CacheSpec): [string, string][] {
+/** @param bytesPerCycle what the cache hands upwards */
+function cacheRows(cache: PrivateCacheSpec, bytesPerCycle: number): [string, string][] {
   const sets = cache.capacityBytes / (cache.ways * LINE_BYTES);
   return [
     [
@@ -116,7 +120,7 @@ function cacheRows(cache: CacheSpec): [string, string][] {
     ],
     ['shared by', cache.sharedBy === 1 ? 'one core' : `${cache.sharedBy} cores`],
     ['latency', formatQuantity(cache.latencyCycles, 'cycles')],
-    ['bandwidth', `${Number((LINE_BYTES / cache.cyclesPerLine).toPrecision(3))} B per cycle`],
+    ['bandwidth', `${Number(bytesPerCycle.toPrecision(3))} B per cycle`],
     ['outstanding misses', `${cache.mshrs} lines`],
   ];
 }

@@ -50,32 +50,41 @@ const core = section(
   'One core.',
 );
 
-function cache(level: string, missSentence: string) {
-  return section(
-    {
-      capacity: quantity(
-        'bytes',
-        { min: '64 B', max: '1 GiB' },
-        `Capacity of one ${level}. capacity / (ways x 64 B) must be a power of two.`,
-      ),
-      ways: count(1, 64, 'Associativity.'),
-      replacement,
-      latency: quantity(
-        'cycles',
-        { min: '1 cycle', max: '2000 cycles' },
-        `Load-to-use latency of a hit in the ${level}, in core cycles.`,
-      ),
-      mshrs: count(1, 4096, missSentence),
-      cyclesPerLine: ratio(
-        1 / 64,
-        64,
-        `Core cycles that the ${level} needs to hand one line upwards: 1 is 64 B per cycle.`,
-      ),
-      sharedBy: count(1, MAX_CORES, 'Cores that share one instance; 1 is private.').default(1),
-    },
-    `The ${level}.`,
-  );
+function cacheSettings(level: string, missSentence: string) {
+  return {
+    capacity: quantity(
+      'bytes',
+      { min: '64 B', max: '1 GiB' },
+      `Capacity of one ${level}. capacity / (ways x 64 B) must be a power of two.`,
+    ),
+    ways: count(1, 64, 'Associativity.'),
+    replacement,
+    latency: quantity(
+      'cycles',
+      { min: '1 cycle', max: '2000 cycles' },
+      `Load-to-use latency of a hit in the ${level}, in core cycles.`,
+    ),
+    mshrs: count(1, 4096, missSentence),
+    sharedBy: count(1, MAX_CORES, 'Cores that share one instance; 1 is private.').default(1),
+  };
 }
+
+const l1d = section(
+  cacheSettings('L1D', 'Outstanding misses of one L1D: the fill buffers.'),
+  'The L1D. Its bandwidth is that of the load ports.',
+);
+
+const l2 = section(
+  {
+    ...cacheSettings('L2', 'Lines that one L2 can have outstanding beyond it.'),
+    cyclesPerLine: ratio(
+      1 / 64,
+      64,
+      'Core cycles that the L2 needs to hand one line upwards: 1 is 64 B per cycle.',
+    ),
+  },
+  'The L2.',
+);
 
 const llc = section(
   {
@@ -254,8 +263,8 @@ export const machineSchema = section(
     sockets: count(1, MAX_SOCKETS, 'Sockets, each with its own last level and memory.').default(1),
     coresPerSocket: count(1, MAX_CORES, `Cores of one socket; ${MAX_CORES} in the whole machine at most.`),
     core,
-    l1d: cache('L1D', 'Outstanding misses of one L1D: the fill buffers.'),
-    l2: cache('L2', 'Lines that one L2 can have outstanding beyond it.').nullable().default(null),
+    l1d,
+    l2: l2.nullable().default(null),
     llc: llc.nullable().default(null),
     prefetch,
     interconnect,

@@ -6,6 +6,7 @@ import type {
   MachineSpec,
   MemorySpec,
   PrefetchSpec,
+  PrivateCacheSpec,
 } from '../machine/spec.js';
 import { type ConfigDocument, mergeDocuments, parseDocument, placeOf, problemAt } from './document.js';
 import { checkMachine, checkMapping, checkPart, fieldBits } from './machine-checks.js';
@@ -171,8 +172,8 @@ function toMachine(config: MachineConfig, part: DramPartSpec | undefined): Machi
       loadPorts: core.loadPorts,
       storePorts: core.storePorts,
     },
-    l1d: toCache(l1d),
-    l2: l2 === null ? null : toCache(l2),
+    l1d: toPrivateCache(l1d),
+    l2: l2 === null ? null : { ...toPrivateCache(l2), cyclesPerLine: l2.cyclesPerLine },
     llc:
       llc === null
         ? null
@@ -196,14 +197,13 @@ function toMachine(config: MachineConfig, part: DramPartSpec | undefined): Machi
   };
 }
 
-function toCache(cache: MachineConfig['l1d']): MachineSpec['l1d'] {
+function toPrivateCache(cache: MachineConfig['l1d']): PrivateCacheSpec {
   return {
     capacityBytes: cache.capacity,
     ways: cache.ways,
     replacement: cache.replacement,
     latencyCycles: cache.latency,
     mshrs: cache.mshrs,
-    cyclesPerLine: cache.cyclesPerLine,
     sharedBy: cache.sharedBy,
   };
 }

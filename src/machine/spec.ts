@@ -22,7 +22,8 @@ export interface CoreSpec {
 /** Which line of a full set gives way; see `cache/replacement/registry.ts`. */
 export type Replacement = 'lru' | 'fifo' | 'random' | 'plru' | 'srrip';
 
-export interface CacheSpec {
+/** A cache of one core or a few. What an L1D delivers is bound by the core's load ports. */
+export interface PrivateCacheSpec {
   readonly capacityBytes: number;
   readonly ways: number;
   readonly replacement: Replacement;
@@ -30,10 +31,14 @@ export interface CacheSpec {
   readonly latencyCycles: number;
   /** Outstanding misses of one instance (the L1D's are the fill buffers). */
   readonly mshrs: number;
-  /** Lines that an instance can deliver upwards per cycle, as cycles per line. */
-  readonly cyclesPerLine: number;
   /** Cores that share one instance: 1 is private. */
   readonly sharedBy: number;
+}
+
+/** A cache below the L1D. */
+export interface CacheSpec extends PrivateCacheSpec {
+  /** Time that an instance is busy with handing one line upwards, cycles of the core's clock. */
+  readonly cyclesPerLine: number;
 }
 
 /** The level shared by all cores of a socket, cut into slices. */
@@ -166,7 +171,7 @@ export interface MachineSpec {
   readonly sockets: number;
   readonly coresPerSocket: number;
   readonly core: CoreSpec;
-  readonly l1d: CacheSpec;
+  readonly l1d: PrivateCacheSpec;
   /** Absent where the LLC follows the L1D (the Pascal machine). */
   readonly l2: CacheSpec | null;
   readonly llc: LlcSpec | null;

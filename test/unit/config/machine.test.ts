@@ -23,7 +23,6 @@ describe('a machine file', () => {
       replacement: 'lru',
       latencyCycles: 4,
       mshrs: 10,
-      cyclesPerLine: 1,
       sharedBy: 1,
     });
     expect(spec.llc).toMatchObject({

@@ -49,7 +49,6 @@ l1d:
   ways: 8
   latency: 4 cycles
   mshrs: 10
-  cyclesPerLine: 1
 l2:
   capacity: 256 KiB
   ways: 8

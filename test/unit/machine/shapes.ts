@@ -1,8 +1,8 @@
 /** Machines of every shape, small enough that random traffic over a few hundred lines overflows each level. */
-import type { CacheSpec, LlcSpec, MachineSpec } from '../../../src/machine/spec.js';
+import type { CacheSpec, LlcSpec, MachineSpec, PrivateCacheSpec } from '../../../src/machine/spec.js';
 import { SMALL } from './small-machine.js';
 
-const TINY_L1: CacheSpec = { ...SMALL.l1d, capacityBytes: 512, ways: 2, mshrs: 4 };
+const TINY_L1: PrivateCacheSpec = { ...SMALL.l1d, capacityBytes: 512, ways: 2, mshrs: 4 };
 const TINY_L2: CacheSpec = { ...(SMALL.l2 as CacheSpec), capacityBytes: 2048, ways: 4, mshrs: 6 };
 
 function llc(spec: Partial<LlcSpec>): LlcSpec {

@@ -33,7 +33,6 @@ export const SMALL: MachineSpec = {
     replacement: 'lru',
     latencyCycles: 4,
     mshrs: 10,
-    cyclesPerLine: 1,
     sharedBy: 1,
   },
   l2: {
