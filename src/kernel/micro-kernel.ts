@@ -77,6 +77,11 @@ export function costOf(mix: InstructionMix, target: Target, latencyCycles = 0): 
   return { busyCycles: busy, fmaCycles: Math.min(fma, busy), microOps: mix.microOps, loads: mix.loads };
 }
 
+/** Cost of a line of 16 channels whose every vector takes an instruction mix. */
+export function lineCost(perVector: InstructionMix, target: Target, latencyCycles = 0): Cost {
+  return costOf(scaleMix(perVector, vectorsPerLine(target)), target, latencyCycles);
+}
+
 /** Costs of stretches that follow one another: the window is too short to overlap one with the next to any extent. */
 export function addCosts(...costs: readonly Cost[]): Cost {
   let busyCycles = 0;
@@ -158,10 +163,11 @@ export function tileOverhead(
   return addCosts(zero, drain, store);
 }
 
-/** A loop over `steps` equal steps with `turns` turns of a loop around their unrolled body. */
+/** A loop over `steps` equal steps with `turns` turns of a loop around their unrolled body; the loop's own micro-ops go into the issue slots that the body leaves free. */
 export function reductionCost(step: Cost, steps: number, turns: number, target: Target): Cost {
-  const loop = costOf({ arithmetic: 0, loads: 0, stores: 0, microOps: LOOP_MICRO_OPS }, target);
-  return addCosts(scaleCost(step, steps), scaleCost(loop, turns));
+  const body = scaleCost(step, steps);
+  const microOps = body.microOps + turns * LOOP_MICRO_OPS;
+  return { ...body, microOps, busyCycles: Math.max(body.busyCycles, microOps / target.issueWidth) };
 }
 
 /** An empty instruction mix. */
@@ -175,6 +181,11 @@ export function addMixes(a: InstructionMix, b: InstructionMix): InstructionMix {
     stores: a.stores + b.stores,
     microOps: a.microOps + b.microOps,
   };
+}
+
+/** Adding a line of bias from memory to an accumulator. */
+export function biasMix(target: Target): InstructionMix {
+  return scaleMix({ arithmetic: 1, loads: 1, stores: 0, microOps: 1 }, vectorsPerLine(target));
 }
 
 /** `times` repetitions of an instruction mix. */

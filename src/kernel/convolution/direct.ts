@@ -13,7 +13,7 @@
 import type { LoweringContext } from '../context.js';
 import type { KernelPhase, LineRange } from '../kernel.js';
 import type { Cost, InstructionMix, RegisterBlock } from '../micro-kernel.js';
-import { addCosts, addMixes, NO_COST, NO_INSTRUCTIONS } from '../micro-kernel.js';
+import { addCosts, addMixes, biasMix, NO_COST, NO_INSTRUCTIONS } from '../micro-kernel.js';
 import type { OpStream } from '../op-stream.js';
 import { Access } from '../op-stream.js';
 import { shareStart } from '../partition.js';
@@ -392,8 +392,7 @@ class DirectKernel {
     if (known !== undefined) return known;
     const { block, columns, stepsPerBlock, epilogue, bias, context } = this.#job;
     // The bias is added by the first sweep, from memory.
-    let mix: InstructionMix =
-      !accumulates && bias !== null ? { arithmetic: 1, loads: 1, stores: 0, microOps: 1 } : NO_INSTRUCTIONS;
+    let mix: InstructionMix = !accumulates && bias !== null ? biasMix(context.target) : NO_INSTRUCTIONS;
     if (finishes && epilogue !== null) mix = addMixes(mix, epilogue.mix(block.pixels));
     const cost = rowCost(block, columns, tapRows, stepsPerBlock, accumulates, mix, context.target);
     this.#costs.set(key, cost);

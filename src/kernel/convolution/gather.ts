@@ -5,7 +5,7 @@
  * A dense pixel stands for a cell of stride x stride pixels of the map, of which it is the first; the last column and row of pixels own what is left over.
  */
 import type { Target } from '../kernel.js';
-import { costOf, LOOP_MICRO_OPS, scaleCost, vectorsPerLine } from '../micro-kernel.js';
+import { costOf, scaleCost, vectorsPerLine } from '../micro-kernel.js';
 import type { OpStream } from '../op-stream.js';
 import { Access } from '../op-stream.js';
 import type { StripSource } from './fused.js';
@@ -57,11 +57,17 @@ export function visitCells(
   });
 }
 
-/** Copy of one line: a load and a store, four to a turn of the loop. */
+/**
+ * Micro-ops of the copying loop beside the load and the store of its one vector: two pointers and the column move on, a fused compare-and-branch looks for the
+ * end of the row, another counts down (`rtus_driver_t::loop_is` of jit_uni_1x1_conv_utils.hpp, which is not unrolled).
+ */
+const COPY_LOOP_MICRO_OPS = 5;
+
+/** Copy of one line. */
 export function copyCost(target: Target) {
   const width = vectorsPerLine(target);
   return costOf(
-    { arithmetic: 0, loads: width, stores: width, microOps: 2 * width + LOOP_MICRO_OPS / 4 },
+    { arithmetic: 0, loads: width, stores: width, microOps: (2 + COPY_LOOP_MICRO_OPS) * width },
     target,
   );
 }

@@ -6,7 +6,7 @@
  */
 import type { LoweringContext } from '../context.js';
 import type { KernelPhase } from '../kernel.js';
-import { costOf, scaleCost } from '../micro-kernel.js';
+import { lineCost, scaleCost } from '../micro-kernel.js';
 import type { OpStream } from '../op-stream.js';
 import { Access } from '../op-stream.js';
 import { shareSize, shareStart } from '../partition.js';
@@ -44,15 +44,15 @@ export function createPartials(
   const bases = Array.from({ length: target.threads }, (_, thread) =>
     context.scratch(`${name}.sums.thread${thread}`, lines),
   );
-  const store = costOf({ arithmetic: 0, loads: 0, stores: 1, microOps: 1 }, target);
-  const update = costOf({ arithmetic: 1, loads: 1, stores: 1, microOps: 2 }, target);
-  const add = costOf(
+  const store = lineCost({ arithmetic: 0, loads: 0, stores: 1, microOps: 1 }, target);
+  const update = lineCost({ arithmetic: 1, loads: 1, stores: 1, microOps: 2 }, target);
+  const add = lineCost(
     { arithmetic: 1, loads: 1, stores: 0, microOps: 1 },
     target,
     target.fmaLatencyCycles / SUMS,
   );
   // Mean, variance or gradient from two sums: a product, a difference, and the store.
-  const finish = costOf(
+  const finish = lineCost(
     { arithmetic: 2, loads: 1, stores: 1, microOps: 4 },
     target,
     2 * target.fmaLatencyCycles,

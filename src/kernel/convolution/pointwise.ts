@@ -16,6 +16,7 @@ import type { Cost, InstructionMix, RegisterBlock } from '../micro-kernel.js';
 import {
   addCosts,
   addMixes,
+  biasMix,
   CALL_MICRO_OPS,
   costOf,
   NO_COST,
@@ -368,8 +369,7 @@ class PointwiseKernel {
     const { target } = context;
     const step = stepCost(pixels, vectors, block.explicitBroadcast, target);
     const lines = pixels * vectors;
-    let mix: InstructionMix =
-      !accumulates && bias !== null ? { arithmetic: 1, loads: 1, stores: 0, microOps: 1 } : NO_INSTRUCTIONS;
+    let mix: InstructionMix = !accumulates && bias !== null ? biasMix(target) : NO_INSTRUCTIONS;
     if (finishes && epilogue !== null && this.#outStrips.length === 0)
       mix = addMixes(mix, epilogue.mix(pixels));
     return addCosts(

@@ -6,7 +6,7 @@
  */
 import type { LoweringContext } from '../context.js';
 import type { Target } from '../kernel.js';
-import { costOf, scaleCost } from '../micro-kernel.js';
+import { lineCost, scaleCost } from '../micro-kernel.js';
 import type { OpStream } from '../op-stream.js';
 import { Access, LINE_BYTES } from '../op-stream.js';
 import type { StripSource } from './fused.js';
@@ -90,7 +90,7 @@ export function emitVectors(
   out: OpStream,
 ): void {
   // Per vector a load and about two operations on it (reciprocal square root, products).
-  const cost = costOf({ arithmetic: 2, loads: 1, stores: 0, microOps: 3 }, target, target.fmaLatencyCycles);
+  const cost = lineCost({ arithmetic: 2, loads: 1, stores: 0, microOps: 3 }, target, target.fmaLatencyCycles);
   for (const vector of source.vectors) {
     const { base, lines } = vectorLines(vector, from * BLOCK_CHANNELS, to * BLOCK_CHANNELS);
     if (lines > 0) runAtCost(out, lines, scaleCost(cost, lines)).stream(Access.Load, base);

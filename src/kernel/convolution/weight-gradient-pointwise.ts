@@ -14,8 +14,8 @@ import type { Target } from '../kernel.js';
 import type { Cost, RegisterBlock } from '../micro-kernel.js';
 import {
   addCosts,
-  costOf,
   hasEmbeddedBroadcast,
+  lineCost,
   NO_INSTRUCTIONS,
   reductionCost,
   scaleCost,
@@ -175,7 +175,7 @@ export class PointwiseWeightGradient {
     if (hasBias && inFrom === 0) {
       const count = tile.outTo - tile.outFrom;
       const line = copies.biasBase(tile.place.copy) + tile.group * geometry.outBlocks + tile.outFrom;
-      const add = costOf({ arithmetic: pixels, loads: pixels, stores: 1, microOps: pixels + 1 }, target);
+      const add = lineCost({ arithmetic: pixels, loads: pixels, stores: 1, microOps: pixels + 1 }, target);
       const run = runAtCost(out, count, scaleCost(add, count));
       if (!tile.isFirst) run.stream(Access.Load, line);
       run.stream(Access.Store, line);

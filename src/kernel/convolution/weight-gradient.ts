@@ -16,6 +16,7 @@ import {
   costOf,
   hasEmbeddedBroadcast,
   LOOP_MICRO_OPS,
+  lineCost,
   NO_COST,
   scaleCost,
   stepCost,
@@ -234,7 +235,7 @@ export class DirectWeightGradient {
     }
     if (hasBias && inFrom === 0) {
       const line = copies.biasBase(tile.place.copy) + outBlock;
-      const run = runAtCost(out, 1, costOf({ arithmetic: 1, loads: 1, stores: 1, microOps: 2 }, target));
+      const run = runAtCost(out, 1, lineCost({ arithmetic: 1, loads: 1, stores: 1, microOps: 2 }, target));
       if (!tile.isFirst) run.stream(Access.Load, line);
       run.stream(Access.Store, line);
     }

@@ -3,7 +3,7 @@
  * 16 registers, that is, three vectors by eight or four columns. Source: MKL-DNN v0.12, jit_avx512_common_gemm_f32.cpp, jit_avx_gemm_f32.cpp.
  */
 import type { Target } from '../kernel.js';
-import { type Cost, hasEmbeddedBroadcast, LOOP_MICRO_OPS, scaleCost, stepCost } from '../micro-kernel.js';
+import { type Cost, hasEmbeddedBroadcast, reductionCost, scaleCost, stepCost } from '../micro-kernel.js';
 import type { StepCost } from '../streaming/step-cost.js';
 
 /** Vectors (blocks of 16 results) of a register tile. */
@@ -19,14 +19,15 @@ const REDUCTION_UNROLL = 4;
 
 /**
  * What one fused multiply-add on one line of results costs when `blocks` blocks are worked on at once: a register tile's step over its
- * blocks x columns multiply-adds, the loop's own micro-ops fitting into free issue slots where there are some.
+ * blocks x columns multiply-adds.
  */
 export function multiplyAddCost(target: Target, blocks: number): Cost {
   const columns = target.vectorRegisters >= WIDE_REGISTERS ? WIDE_COLUMNS : NARROW_COLUMNS;
   const step = stepCost(columns, blocks, blocks > 1 || !hasEmbeddedBroadcast(target), target);
-  const microOps = step.microOps + LOOP_MICRO_OPS / REDUCTION_UNROLL;
-  const busyCycles = Math.max(step.busyCycles, microOps / target.issueWidth);
-  return scaleCost({ ...step, busyCycles, microOps }, 1 / (columns * blocks));
+  return scaleCost(
+    reductionCost(step, REDUCTION_UNROLL, 1, target),
+    1 / (REDUCTION_UNROLL * columns * blocks),
+  );
 }
 
 /** `count` multiply-adds as the cost of one step of a run. */
