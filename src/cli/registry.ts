@@ -48,7 +48,7 @@ export const commands: CommandRegistry = {
     load: () => import('./commands/dram.js'),
   },
   validate: {
-    summary: 'hold caches and DRAM to the results of other simulators and to closed forms',
+    summary: 'hold caches, cores and DRAM to the results of other simulators and to closed forms',
     load: () => import('./commands/validate.js'),
   },
 };

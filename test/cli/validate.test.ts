@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { microKernels } from '../../src/cli/validation/micro-kernels.js';
 import { CACHE_ORACLE } from '../../src/report/oracles/cache.js';
 import { LOADED_ORACLE } from '../../src/report/oracles/dram-loaded.js';
 import { SATURATED_ORACLE } from '../../src/report/oracles/dram-saturated.js';
@@ -24,6 +25,7 @@ describe('normcore validate', () => {
     expect(rows('Caches')).toBe(oracleRows(CACHE_ORACLE));
     expect(rows('DRAM at saturation')).toBe(oracleRows(SATURATED_ORACLE));
     expect(rows('DRAM latency')).toBe(oracleRows(LOADED_ORACLE));
+    expect(rows('Micro-kernels of the cores')).toBe(microKernels().length);
   });
 
   it('says with --check that a page is not what the runs give, and leaves it as it is', async () => {

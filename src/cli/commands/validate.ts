@@ -10,6 +10,7 @@ import { planCaches } from '../validation/caches.js';
 import { planClosedForms, planReferenceForms } from '../validation/closed-forms.js';
 import { createReferenceChannel, planLatency, planSaturated } from '../validation/dram.js';
 import { runValidation } from '../validation/job.js';
+import { planMicroKernels } from '../validation/micro-kernels.js';
 
 interface ValidateArguments extends Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -17,10 +18,10 @@ interface ValidateArguments extends Readonly<Record<string, unknown>> {
   readonly quiet: boolean;
 }
 
-/** `normcore validate`: every row of the reference results again. */
+/** `normcore validate`: every row of the reference results again, and every closed form. */
 export const createCommand: CreateCommand = (context: CliContext) => ({
   command: 'validate',
-  describe: 'hold caches and DRAM to the results of other simulators and to closed forms',
+  describe: 'hold caches, cores and DRAM to the results of other simulators and to closed forms',
   builder: (parser: Argv) =>
     parser
       .option('out', {
@@ -57,6 +58,7 @@ function validate(context: CliContext, { out, check, quiet }: ValidateArguments)
     planLatency(channel),
     planReferenceForms(channel),
     planClosedForms(),
+    planMicroKernels(),
   ];
   const display = createProgress(context, quiet);
   const sections = runValidation(plans, (done, total) =>
