@@ -1,59 +1,22 @@
 /** The classic patterns of sharing, with the messages and the times that they take reckoned from the protocol and the specification. */
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../../src/kernel/op-stream.js';
-import { CoreCounter } from '../../../../src/machine/core/engine.js';
 import type { LlcSpec, MachineSpec } from '../../../../src/machine/spec.js';
 import { Category } from '../../../../src/statistics/time-loss.js';
-import { CYCLE_PS, dramPs, l2LookupPs, llcPs, programOf, run, SMALL, type Work } from '../small-machine.js';
+import { CYCLE_PS, dramPs, llcPs, programOf, run, SMALL, type Work } from '../small-machine.js';
+import { FORWARD, HOP, LINE, SLICE, SNOOP, see, touch, UPGRADE } from './patterns.js';
 
 const CORES = 4;
 const FOUR: MachineSpec = { ...SMALL, coresPerSocket: CORES };
-const HOP = FOUR.interconnect.hopPs;
-/** A private cache's answer to a snoop: the L2's latency. */
-const SNOOP = (FOUR.l2?.latencyCycles ?? 0) * CYCLE_PS;
-const SLICE = FOUR.llc?.latencyPs ?? 0;
-/** Core to slice, slice, slice to owner, owner's cache, owner to core. */
-const FORWARD = l2LookupPs(SMALL) + HOP + SLICE + HOP + SNOOP + HOP;
-/** Core to slice, slice, invalidation and acknowledgement of all others, back. */
-const UPGRADE = l2LookupPs(SMALL) + HOP + SLICE + 2 * HOP + SNOOP + HOP;
 /** ceil(log2 4) rounds of a line passed between two caches. */
 const BARRIER = 2 * (2 * HOP + SLICE + SNOOP);
-
-const LINE = 7;
-
-/** One core touches `lines` lines from LINE on. */
-function touch(core: number, kind: Access, lines = 1): Work {
-  return (thread, out) => {
-    if (thread === core) out.run(lines, 1, 1, 1, 1).stream(kind, LINE);
-  };
-}
-
-interface Seen {
-  readonly shared: ReturnType<typeof run>['statistics']['shared'];
-  readonly dramReads: number;
-  readonly upgrades: number;
-  readonly timePs: number;
-}
-
-function see(phases: readonly Work[], spec = FOUR): Seen {
-  const result = run(spec, programOf(CORES, phases));
-  const upgrades = result.kernels.reduce(
-    (sum, { counters }) => sum + (counters[CoreCounter.Upgrades] as number),
-    0,
-  );
-  return {
-    shared: result.statistics.shared,
-    dramReads: result.statistics.memory.readLines,
-    upgrades,
-    timePs: result.timePs,
-  };
-}
 
 describe('false sharing', () => {
   it('moves the line from writer to writer, one forward and one invalidation a store', () => {
     const stores = 12;
     const { shared, dramReads, timePs } = see(
       Array.from({ length: stores }, (_, turn) => touch(turn % 2, Access.Store)),
+      FOUR,
     );
     expect(shared.requests).toBe(stores);
     expect(shared.misses).toBe(1);
@@ -73,7 +36,7 @@ describe('false sharing', () => {
           if (thread === turn % 2) out.run(1, 1, 1, 1, 1).stream(Access.Store, LINE + thread);
         },
     );
-    const { shared, timePs } = see(apart);
+    const { shared, timePs } = see(apart, FOUR);
     expect(shared).toMatchObject({ requests: 2, misses: 2, forwards: 0, invalidations: 0 });
     expect(timePs).toBe(2 * dramPs(FOUR) + (stores - 2) * CYCLE_PS + stores * BARRIER);
   });
@@ -86,7 +49,7 @@ describe('a migratory line', () => {
       touch(stop % CORES, Access.Load),
       touch(stop % CORES, Access.Store),
     ]).flat();
-    const { shared, upgrades, dramReads, timePs } = see(phases);
+    const { shared, upgrades, dramReads, timePs } = see(phases, FOUR);
     // The first reader is granted the line exclusively: its store asks nobody.
     expect(shared.requests).toBe(1 + 2 * (stops - 1));
     expect(shared.forwards).toBe(stops - 1);
@@ -107,7 +70,7 @@ describe('producer and consumers', () => {
       phases.push(touch(0, Access.Store, lines));
       for (let core = 1; core < CORES; core++) phases.push(touch(core, Access.Load, lines));
     }
-    const { shared, upgrades, dramReads } = see(phases);
+    const { shared, upgrades, dramReads } = see(phases, FOUR);
     expect(shared.requests).toBe(rounds * lines * (1 + consumers));
     expect(shared.misses).toBe(lines);
     expect(shared.forwards).toBe(rounds * lines);
@@ -119,12 +82,10 @@ describe('producer and consumers', () => {
   });
 
   it('wait for a forward the first time, for the last level after that', () => {
-    const { timePs } = see([
-      touch(0, Access.Store),
-      touch(1, Access.Load),
-      touch(2, Access.Load),
-      touch(3, Access.Load),
-    ]);
+    const { timePs } = see(
+      [touch(0, Access.Store), touch(1, Access.Load), touch(2, Access.Load), touch(3, Access.Load)],
+      FOUR,
+    );
     expect(timePs).toBe(dramPs(FOUR) + FORWARD + 2 * llcPs(FOUR) + 4 * BARRIER);
   });
 });
@@ -133,7 +94,7 @@ describe('read-mostly data', () => {
   it('is fetched once and then served on the chip, without further messages once every core has it', () => {
     const lines = 6;
     const everyone = Array.from({ length: CORES }, (_, core) => touch(core, Access.Load, lines));
-    const { shared, dramReads, timePs } = see([...everyone, ...everyone, ...everyone]);
+    const { shared, dramReads, timePs } = see([...everyone, ...everyone, ...everyone], FOUR);
     expect(shared.requests).toBe(CORES * lines);
     expect(shared.misses).toBe(lines);
     expect(shared.forwards).toBe(lines);
@@ -154,7 +115,7 @@ describe('read-mostly data', () => {
 
   it('is invalidated everywhere by one store, and read again by everyone', () => {
     const readers = Array.from({ length: CORES }, (_, core) => touch(core, Access.Load));
-    const { shared, upgrades } = see([...readers, touch(2, Access.Store), ...readers]);
+    const { shared, upgrades } = see([...readers, touch(2, Access.Store), ...readers], FOUR);
     expect(shared.invalidations).toBe(CORES - 1);
     expect(upgrades).toBe(1);
     // The writer still has the line.
@@ -187,30 +148,5 @@ describe('read-mostly data', () => {
         ...FOUR,
         llc: { ...(FOUR.llc as LlcSpec), inclusion: 'inclusive', snoopFilterWays: 0 },
       }));
-  });
-});
-
-describe('a line shared by two sockets', () => {
-  const TWO: MachineSpec = {
-    ...FOUR,
-    sockets: 2,
-    coresPerSocket: 2,
-    socketLink: { latencyPs: 50_000, bytesPerSecond: Infinity },
-  };
-  const CROSSING = 50_000;
-
-  it('is forwarded over the link, and taken away over the link', () => {
-    const result = run(
-      TWO,
-      programOf(4, [touch(0, Access.Store), touch(2, Access.Load), touch(0, Access.Store)]),
-    );
-    const { shared } = result.statistics;
-    expect(shared.remoteForwards).toBe(1);
-    expect(shared.invalidations).toBe(1);
-    // MESI has no owned state: sharing a modified line writes it to memory.
-    expect(result.statistics.memory.writtenLines).toBe(1);
-    const barrier = BARRIER + 2 * CROSSING;
-    const remote = l2LookupPs(TWO) + 2 * HOP + SLICE + 2 * CROSSING + SLICE + SNOOP;
-    expect(result.timePs).toBe(dramPs(TWO) + remote + UPGRADE + 2 * CROSSING + 3 * barrier);
   });
 });
