@@ -66,6 +66,8 @@ export interface Shape {
 }
 
 export interface Fusion {
+  /** Tensor of the input's shape that forward and backward-weights read in the input's place. */
+  readonly input?: 'in' | 'in.y' | 'in.z';
   readonly load?: LoadTransform;
   readonly statistics?: readonly StatisticsEpilogue[];
   readonly gradient?: GradientSource;
@@ -186,7 +188,7 @@ export function lowerCase(
         {
           ...common,
           kind: 'conv-forward',
-          input: 'in',
+          input: fusion.input ?? 'in',
           load: fusion.load ?? null,
           weights: 'weights',
           bias: shape.bias ? 'bias' : null,
@@ -212,7 +214,7 @@ export function lowerCase(
         {
           ...common,
           kind: 'conv-backward-weights',
-          input: 'in',
+          input: fusion.input ?? 'in',
           load: fusion.load ?? null,
           gradient,
           output: 'weights.gradient',
