@@ -3,9 +3,11 @@
  *
  * A stream is a sequence of *runs*. A run is `count` identical steps; a step touches one line of each of up to four
  * interleaved line streams (in the order they were added) and then occupies the core's pipeline for a fixed time. A run with no line stream is
- * a lump of compute. Addresses are line indices (byte address / 64), so a run never lists addresses one by one.
+ * a lump of compute. Addresses are line indices (byte address / 64), so a run of a kernel never lists addresses one by one. Traces do: a *list* is a run whose
+ * steps touch one line each, which it names.
  *
- * Encoding, Int32 words: `[header, count, busy, fma, instructions, loads]`, then `[kind, base line, stride]` per line stream.
+ * Encoding, Int32 words: `[line streams, count, busy, fma, instructions, loads]`, then `[kind, base line, stride]` per line stream; a list has `LIST` for its number of
+ * line streams, 1 for its loads (those of a step that loads), then `[kind, line]` per step.
  */
 
 /** Bytes of a cache line on every modelled machine; the blocked layout nChw16c makes one pixel of 16 channels one line. */
@@ -32,6 +34,10 @@ export type Access = (typeof Access)[keyof typeof Access];
 export const RUN_HEADER_WORDS = 6;
 /** Words of one line stream. */
 export const STREAM_WORDS = 3;
+/** Stands for the number of line streams of a run that lists its accesses. */
+export const LIST = -1;
+/** Words of one access of a list. */
+export const LIST_WORDS = 2;
 /** Fixed-point scale of the busy and fma fields: 1/256 of a core cycle. */
 export const CYCLE_SCALE = 256;
 /** Line streams that a run may interleave. */
@@ -64,7 +70,7 @@ export class OpStream {
    * @param loads load-queue entries of a step, every broadcast included
    */
   run(count: number, busyCycles: number, fmaCycles: number, instructions: number, loads: number): this {
-    if (this.length + RUN_HEADER_WORDS + MAX_STREAMS * STREAM_WORDS > this.words.length) this.#grow();
+    this.#reserve(RUN_HEADER_WORDS + MAX_STREAMS * STREAM_WORDS);
     const words = this.words;
     const at = this.length;
     this.#header = at;
@@ -95,8 +101,29 @@ export class OpStream {
     return this.run(1, busyCycles, fmaCycles, instructions, loads);
   }
 
-  #grow(): void {
-    const words = new Int32Array(this.words.length * 2);
+  /**
+   * Adds a list of `count` accesses, each a step of one instruction.
+   * @param busyCycles of a step, all of them issue time
+   * @returns the word from which the caller writes kind and line of each access, in turns, into `words`
+   */
+  list(count: number, busyCycles: number): number {
+    this.#reserve(RUN_HEADER_WORDS + count * LIST_WORDS);
+    const { words, length: at } = this;
+    words[at] = LIST;
+    words[at + 1] = count;
+    words[at + 2] = Math.round(busyCycles * CYCLE_SCALE);
+    words[at + 3] = 0;
+    words[at + 4] = 1;
+    words[at + 5] = 1;
+    this.length = at + RUN_HEADER_WORDS + count * LIST_WORDS;
+    return at + RUN_HEADER_WORDS;
+  }
+
+  #reserve(more: number): void {
+    let capacity = this.words.length;
+    if (this.length + more <= capacity) return;
+    while (this.length + more > capacity) capacity *= 2;
+    const words = new Int32Array(capacity);
     words.set(this.words);
     this.words = words;
   }

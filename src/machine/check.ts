@@ -9,8 +9,9 @@
  * - the directory knows exactly the clusters that hold a line;
  * - an inclusive last level holds every line above it, and no socket's cache holds a line that the other socket may write.
  */
-import { Flag, type TagArray } from './cache/tag-array.js';
+import { Flag, find, forEachEntry, type TagArray } from './cache/tag-array.js';
 import type { Chip } from './chip.js';
+import { cached, sharersOf } from './coherence/shared-level.js';
 
 /** A contradiction between the caches of a chip. */
 export class CoherenceViolation extends Error {
@@ -30,7 +31,7 @@ type HoldersByLine = Map<number, Holder[]>;
 function holdersOf(tags: TagArray, instances: number): HoldersByLine {
   const holders: HoldersByLine = new Map();
   for (let instance = 0; instance < instances; instance++) {
-    tags.forEach(instance, (line, flags) => {
+    forEachEntry(tags, instance, (line, flags) => {
       const known = holders.get(line);
       if (known === undefined) holders.set(line, [{ instance, flags }]);
       else known.push({ instance, flags });
@@ -64,12 +65,9 @@ function checkSingleWriter(level: string, holders: HoldersByLine): void {
 function checkInclusion(chip: CheckedChip, l1: HoldersByLine, l2: TagArray): void {
   for (const [line, copies] of l1) {
     for (const { instance, flags } of copies) {
-      const at = l2.find(Math.floor(instance / chip.coresPerCluster), line);
+      const at = find(l2, Math.floor(instance / chip.coresPerCluster), line);
       if (at < 0) throw new CoherenceViolation(`Line ${line} is in L1D ${instance}, but not in its L2.`);
-      if (
-        (flags & (Flag.Writable | Flag.Dirty)) !== 0 &&
-        ((l2.entries[at] as number) & Flag.Writable) === 0
-      ) {
+      if ((flags & (Flag.Writable | Flag.Dirty)) !== 0 && (l2.words[at] & Flag.Writable) === 0) {
         throw new CoherenceViolation(`Line ${line} may be written in L1D ${instance}, but not in its L2.`);
       }
     }
@@ -91,7 +89,7 @@ export function checkCoherence(chip: CheckedChip, inclusion: 'victim' | 'inclusi
   checkSingleWriter(l2 === null ? 'L1D' : 'L2', byCluster);
   for (const [line, copies] of byCluster) {
     const holders = copies.map(({ instance }) => instance).sort((a, b) => a - b);
-    const known = shared.sharersOf(line).sort((a, b) => a - b);
+    const known = sharersOf(shared, line).sort((a, b) => a - b);
     if (known.join() !== holders.join()) {
       throw new CoherenceViolation(
         `Line ${line} is held by clusters [${holders.join(', ')}]; the directory knows [${known.join(', ')}].`,
@@ -99,12 +97,12 @@ export function checkCoherence(chip: CheckedChip, inclusion: 'victim' | 'inclusi
     }
     for (const { instance, flags } of copies) {
       const socket = Math.floor(instance / clustersPerSocket);
-      if (inclusion === 'inclusive' && shared.cached(socket, line) < 0) {
+      if (inclusion === 'inclusive' && cached(shared, socket, line) < 0) {
         throw new CoherenceViolation(
           `Line ${line} is in cluster ${instance}, but not in the inclusive last level of its socket.`,
         );
       }
-      if (sockets === 2 && (flags & Flag.Writable) !== 0 && shared.cached(1 - socket, line) >= 0) {
+      if (sockets === 2 && (flags & Flag.Writable) !== 0 && cached(shared, 1 - socket, line) >= 0) {
         throw new CoherenceViolation(
           `Line ${line} may be written by cluster ${instance} while the other socket's last level holds it.`,
         );

@@ -7,21 +7,18 @@
  */
 import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
 import { createTagArray, FLAG_BITS, type TagArray } from './cache/tag-array.js';
-import { Clock, type ClockRegisters, createClock } from './clock.js';
-import {
-  createSharedLevel,
-  hashLine,
-  rangeOfHash,
-  type SharedLevel,
-  type SharedLevelCounters,
-} from './coherence/shared-level.js';
-import { createEngine, type Engine } from './core/engine.js';
+import { type ClockRegisters, createClock } from './clock.js';
+import { type SharedLevelCounters, sharedCounters } from './coherence/shared-level.js';
+import { createSharedLevel, type SharedLevel, type SharedLevelShape } from './coherence/state.js';
+import { downgradeCluster, invalidateCluster } from './core/private-caches.js';
+import { createEngineState, type EngineState } from './core/state.js';
 import { BUS_CAUSES, listBusTime } from './dram/bus-time.js';
 import { createMainMemory } from './dram/create.js';
 import type { MainMemory, MemoryStatistics } from './dram/memory.js';
 import { type MemoryObserver, observeMemory } from './dram/observe.js';
 import { createEventOrder, type EventOrder } from './event-order.js';
 import { createLatencyModel } from './interconnect/latency.js';
+import { type MemoryPort, writeBackLine } from './memory-port.js';
 import { createPlacement } from './placement.js';
 import { createStreamer } from './prefetch/streamer.js';
 import type { MachineSpec } from './spec.js';
@@ -55,7 +52,7 @@ export interface ChipStatistics {
 }
 
 export interface Chip {
-  readonly engine: Engine;
+  readonly engine: EngineState;
   readonly memory: MainMemory;
   readonly shared: SharedLevel;
   /** Tags of the private caches, by core and by cluster; for checks. */
@@ -137,7 +134,6 @@ export function createChip(
   });
   const mainMemory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
   const memory = onMemoryRequest === null ? mainMemory : observeMemory(mainMemory, onMemoryRequest);
-  const controllerPs = spec.memory.kind === 'dram' ? Math.round(spec.memory.controllerPs) : 0;
   const mirrored = !isWhole && spec.sockets === 2;
   const placement = createPlacement({
     policy: spec.pagePlacement,
@@ -149,156 +145,69 @@ export function createChip(
     mirrored,
   });
 
-  // The socket link, one server per direction; a share of the chip has its share of the link.
-  const linkPsPerLine =
-    spec.socketLink === null
-      ? 0
-      : Math.round(
-          (64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / share.cores),
-        );
   const crossingPs = Math.round(spec.socketLink?.latencyPs ?? 0);
-  const linkFreePs = new Float64Array(2);
-  let linkLinesIn = 0;
-  let linkLinesOut = 0;
-  const lastEnqueuePs = new Float64Array(share.channels);
-  const { parameterBase, parameterEnd } = space;
-  // Shares of one socket that read the same parameters: each line is fetched by one of them.
-  const fetchers = Math.max(1, Math.round(spec.coresPerSocket / coresPerSocket));
-  let sharesParameters = false;
-  const idleMemoryPs = Math.round(memory.idleReadPs);
-
-  /** Hands a request to a channel at Clock.Now, and lets the event loop know when the channel acts. */
-  function enqueue(channel: number, line: number, isWrite: boolean, tag: number): void {
-    const time = Math.max(clock[Clock.Now] as number, lastEnqueuePs[channel] as number);
-    lastEnqueuePs[channel] = time;
-    memory.enqueue(channel, line, isWrite, time, tag);
-    const next = memory.nextPs[channel] as number;
-    if (next !== order.times[cores + channel]) {
-      order.times[cores + channel] = next;
-      order.update(cores + channel);
-      if (next < (clock[Clock.Horizon] as number)) clock[Clock.Horizon] = next;
-    }
-  }
-
-  /**
-   * Extra time of a line that crosses the link to socket `to`, both ways and the wait for its bandwidth. In a share, what its cores write leaves by one direction while what their
-   * mirror images on the other socket write comes in by the one that its cores' reads take: each direction carries reads and writes alike, and one of them is simulated.
-   */
-  function crossLink(to: number): number {
-    const direction = isWhole ? to : 0;
-    const now = clock[Clock.Now] as number;
-    const free = Math.max(linkFreePs[direction] as number, now);
-    linkFreePs[direction] = free + linkPsPerLine;
-    return 2 * crossingPs + free - now;
-  }
-
-  function channelOf(line: number, home: number): number {
-    const local = memory.channelOf(line);
-    return sockets === 2 ? home * channelsPerSocket + local : local;
-  }
-
-  const llc = spec.llc;
-  // Without an LLC there is a distributed tag directory of 16 ways, with room for half as many lines again as the caches above hold, so that displacement is rare.
-  const privateLines = (spec.l2?.capacityBytes ?? spec.l1d.capacityBytes) / 64;
-  const directoryOnlySets =
-    2 ** Math.max(0, Math.ceil(Math.log2((1.5 * privateLines * clustersPerSocket) / share.slices / 16)));
-  const shared: SharedLevel = createSharedLevel(
-    {
-      sockets,
-      clustersPerSocket,
-      slicesPerSocket: share.slices,
-      sets: llc === null ? directoryOnlySets : setsOf(llc.sliceBytes, llc.ways),
-      cacheWays: llc?.ways ?? 0,
-      directoryWays: llc === null ? 16 : llc.inclusion === 'inclusive' ? llc.ways : llc.snoopFilterWays,
-      inclusion: llc?.inclusion ?? 'none',
-      slicePs: Math.round(llc?.latencyPs ?? spec.interconnect.hopPs),
-      occupancyPs: Math.round(llc?.occupancyPs ?? 0),
-      snoopPs: Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs),
-    },
+  const shared = createSharedLevel(sharedShape(spec, share, sockets, clustersPerSocket), {
     latency,
-    {
-      invalidate: (cluster, line) => engine.invalidate(cluster, line),
-      downgrade: (cluster, line) => engine.downgrade(cluster, line),
+    above: {
+      invalidate: (cluster, line) => invalidateCluster(engine, cluster, line),
+      downgrade: (cluster, line) => downgradeCluster(engine, cluster, line),
     },
-    (socket, line) => {
-      const home = placement.homeOf(line, socket);
-      if (home !== socket) {
-        linkLinesOut++;
-        crossLink(home);
-      }
-      enqueue(channelOf(line, home), line, true, -1);
-    },
+    writeMemory: (socket, line) => writeBackLine(port, socket, line),
     clock,
-  );
-
+  });
   const lineLimit = Math.min(l1.lineLimit, l2?.lineLimit ?? Infinity, shared.lineLimit);
   if (space.lines > lineLimit) {
     throw new RangeError(
       `The program needs ${space.lines} lines of memory; the tags of ${spec.name}'s caches reach ${lineLimit} lines (${Math.floor((lineLimit * 64) / 2 ** 30)} GiB).`,
     );
   }
-
-  const engine: Engine = createEngine(
+  const port: MemoryPort = {
+    memory,
+    latency,
+    placement,
+    order,
+    clock,
+    sharedAnswer: shared.answer,
+    channelsFrom: cores,
+    sockets,
+    coresPerSocket,
+    channelsPerSocket,
+    controllerPs: spec.memory.kind === 'dram' ? Math.round(spec.memory.controllerPs) : 0,
+    idleMemoryPs: Math.round(memory.idleReadPs),
+    lastEnqueuePs: new Float64Array(share.channels),
+    crossingPs,
+    // A share of the chip has its share of the link.
+    linkPsPerLine:
+      spec.socketLink === null
+        ? 0
+        : Math.round((64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / cores)),
+    linkFreePs: new Float64Array(2),
+    isWhole,
+    linkLines: new Float64Array(2),
+    parameterBase: space.parameterBase,
+    parameterEnd: space.parameterEnd,
+    fetchers: Math.max(1, Math.round(spec.coresPerSocket / coresPerSocket)),
+    sharesParameters: false,
+  };
+  const engine = createEngineState(
     {
       cores,
       coresPerCluster,
       core: spec.core,
       l1LatencyCycles: spec.l1d.latencyCycles,
       fillBuffers: spec.l1d.mshrs,
-      l2:
-        spec.l2 === null
-          ? null
-          : {
-              latencyCycles: spec.l2.latencyCycles,
-              cyclesPerLine: spec.l2.cyclesPerLine,
-              mshrs: spec.l2.mshrs,
-            },
+      l2: spec.l2,
     },
     {
       l1,
       l2,
       shared,
-      memory: {
-        read(core, line, tag) {
-          const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
-          const home = placement.homeOf(line, socket);
-          const now = clock[Clock.Now] as number;
-          let extra = (clock[Clock.Known] as number) - now + controllerPs + (shared.lastWayPs[0] as number);
-          if (home !== socket) {
-            linkLinesIn++;
-            extra += crossLink(socket);
-          }
-          if (
-            sharesParameters &&
-            fetchers > 1 &&
-            line >= parameterBase &&
-            line < parameterEnd &&
-            rangeOfHash(hashLine(line), fetchers) !== 0
-          ) {
-            clock[Clock.Ready] = now + extra + idleMemoryPs;
-            return true;
-          }
-          engine.returnPs[tag] = extra;
-          enqueue(channelOf(line, home), line, false, tag);
-          return false;
-        },
-        write(core, line, tag) {
-          const socket = sockets === 2 && core >= coresPerSocket ? 1 : 0;
-          const home = placement.homeOf(line, socket);
-          let extra = latency.toSlicePs(core, hashLine(line)) * 2 + controllerPs;
-          if (home !== socket) {
-            linkLinesOut++;
-            extra += crossLink(home);
-          }
-          engine.returnPs[tag] = extra;
-          enqueue(channelOf(line, home), line, true, tag);
-        },
-      },
+      memory: port,
       streamer: spec.prefetch.kind === 'streamer' ? createStreamer(spec.prefetch, cores) : null,
       order,
       clock,
+      streams,
     },
-    streams,
   );
 
   const rounds = Math.ceil(Math.log2(share.totalCores));
@@ -323,14 +232,14 @@ export function createChip(
     channels: share.channels,
     streams,
     shareParameters: (whole) => {
-      sharesParameters = whole && !isWhole;
+      port.sharesParameters = whole && !isWhole;
     },
     barrierPs,
     statistics: () => ({
       memory: memory.statistics(),
-      shared: { ...shared.counters },
-      linkLinesIn,
-      linkLinesOut,
+      shared: sharedCounters(shared),
+      linkLinesIn: port.linkLines[0],
+      linkLinesOut: port.linkLines[1],
     }),
     busTimePs: (untilPs) => {
       const sums = BUS_CAUSES.map(() => 0);
@@ -341,6 +250,32 @@ export function createChip(
       }
       return sums;
     },
+  };
+}
+
+function sharedShape(
+  spec: MachineSpec,
+  share: ChipShare,
+  sockets: number,
+  clustersPerSocket: number,
+): SharedLevelShape {
+  const { llc, l2, l1d } = spec;
+  // Without an LLC there is a distributed tag directory of 16 ways, with room for half as many lines again as the caches above hold, so that displacement is rare.
+  const privateLines = (l2?.capacityBytes ?? l1d.capacityBytes) / 64;
+  const directoryOnlySets =
+    2 ** Math.max(0, Math.ceil(Math.log2((1.5 * privateLines * clustersPerSocket) / share.slices / 16)));
+  const periodPs = 1e12 / spec.core.frequencyHz;
+  return {
+    sockets,
+    clustersPerSocket,
+    slicesPerSocket: share.slices,
+    sets: llc === null ? directoryOnlySets : setsOf(llc.sliceBytes, llc.ways),
+    cacheWays: llc?.ways ?? 0,
+    directoryWays: llc === null ? 16 : llc.inclusion === 'inclusive' ? llc.ways : llc.snoopFilterWays,
+    inclusion: llc?.inclusion ?? 'none',
+    slicePs: Math.round(llc?.latencyPs ?? spec.interconnect.hopPs),
+    occupancyPs: Math.round(llc?.occupancyPs ?? 0),
+    snoopPs: Math.round((l2?.latencyCycles ?? l1d.latencyCycles) * periodPs),
   };
 }
 

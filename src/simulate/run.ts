@@ -5,8 +5,13 @@ import type { Kernel, KernelPhase, OperationType, Phase, Program } from '../kern
 import type { OpStream } from '../kernel/op-stream.js';
 import { checkTimedReplacement } from '../machine/cache/replacement/timed.js';
 import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
-import { CORE_COUNTERS } from '../machine/core/engine.js';
+import { flushSharedLevel } from '../machine/coherence/shared-level.js';
+import { advance } from '../machine/core/advance.js';
+import { answer } from '../machine/core/answer.js';
+import { beginPhase, describeWait, flushCores, lastArrivalPs, releaseCores } from '../machine/core/engine.js';
+import { CORE_COUNTERS } from '../machine/core/layout.js';
 import type { MemoryObserver } from '../machine/dram/observe.js';
+import { nextEntity, setHorizon, updateOrder } from '../machine/event-order.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { coreTimePs } from '../statistics/core-time.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
@@ -66,7 +71,7 @@ function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
   const { engine, memory, order, clock, cores } = chip;
   const tiles = new Int32Array(cores);
   const counts = Float64Array.from({ length: cores }, (_, core) => phase.tileCount(core));
-  engine.begin(startPs, (core: number, out: OpStream) => {
+  beginPhase(engine, startPs, (core: number, out: OpStream) => {
     const tile = tiles[core] as number;
     if (tile >= (counts[core] as number)) return false;
     tiles[core] = tile + 1;
@@ -77,24 +82,24 @@ function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
   let running = cores;
   const times = order.times;
   while (running > 0) {
-    const next = order.winner();
+    const next = nextEntity(order);
     if (times[next] === Infinity) {
-      const waits = Array.from({ length: cores }, (_, core) => engine.describeWait(core));
+      const waits = Array.from({ length: cores }, (_, core) => describeWait(engine, core));
       throw new SimulatorBug(`Nothing can move in phase ${phase.name}:\n${waits.join('\n')}`);
     }
     if (next < cores) {
-      order.horizon(next, clock);
-      if (engine.advance(next)) running--;
+      setHorizon(order, next, clock);
+      if (advance(engine, next)) running--;
     } else {
       const channel = next - cores;
       const tag = memory.step(channel);
-      times[next] = memory.nextPs[channel] as number;
-      order.update(next);
-      if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
+      times[next] = memory.nextPs[channel];
+      updateOrder(order, next);
+      if (tag >= 0) answer(engine, tag, memory.answerPs, memory.unloadedPs);
     }
   }
-  const openPs = engine.lastArrivalPs() + chip.barrierPs;
-  engine.release(openPs);
+  const openPs = lastArrivalPs(engine) + chip.barrierPs;
+  releaseCores(engine, openPs);
   return openPs;
 }
 
@@ -102,12 +107,12 @@ function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
 function drainMemory(chip: Chip): void {
   const { engine, memory, order, cores } = chip;
   for (;;) {
-    const next = order.winner();
+    const next = nextEntity(order);
     if (next < cores || order.times[next] === Infinity || !memory.busy(next - cores)) return;
     const tag = memory.step(next - cores);
-    order.times[next] = memory.nextPs[next - cores] as number;
-    order.update(next);
-    if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
+    order.times[next] = memory.nextPs[next - cores];
+    updateOrder(order, next);
+    if (tag >= 0) answer(engine, tag, memory.answerPs, memory.unloadedPs);
   }
 }
 
@@ -193,8 +198,8 @@ export function runProgram(
     options.onKernel?.(index + 1, kernel);
   });
   if (options.flush === true) {
-    engine.flush();
-    chip.shared.flush();
+    flushCores(engine);
+    flushSharedLevel(chip.shared);
   }
   drainMemory(chip);
   const statistics = chip.statistics();

@@ -1,5 +1,5 @@
 /** What the cores did with their time, by what held them up: the view from their queues of what `time-loss.ts` tells by where the lines came from. */
-import { CoreCounter } from '../machine/core/engine.js';
+import { CoreCounter } from '../machine/core/layout.js';
 import { Category } from './time-loss.js';
 
 /** States of a core; lists of their times or shares are in this order. */

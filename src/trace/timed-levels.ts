@@ -1,5 +1,5 @@
 /** Counts at each level of a run with timing, in the terms of plain caches. */
-import { CoreCounter } from '../machine/core/engine.js';
+import { CoreCounter } from '../machine/core/layout.js';
 import type { MachineSpec } from '../machine/spec.js';
 import type { RunResult } from '../simulate/run.js';
 import type { TraceCounts } from './trace-program.js';

@@ -1,6 +1,6 @@
 /** A trace as a program: one phase in which each thread runs the accesses of one trace. */
 import type { KernelPhase, Program } from '../kernel/kernel.js';
-import { Access, type OpStream } from '../kernel/op-stream.js';
+import { Access, LIST_WORDS, type OpStream } from '../kernel/op-stream.js';
 import { type AccessBatch, createBatch, TraceAccess, type TraceReader } from './access.js';
 
 /** How the cores of the simulator do each kind of access. */
@@ -13,12 +13,8 @@ const ACCESSES: Readonly<Record<TraceAccess, Access>> = {
   [TraceAccess.PrefetchL1]: Access.PrefetchL1,
   [TraceAccess.PrefetchL2]: Access.PrefetchL2,
 };
-const ACCESS_OF_KIND = Uint8Array.from({ length: 7 }, (_, kind) => ACCESSES[kind as TraceAccess]);
-const IS_LOAD = Uint8Array.from({ length: 7 }, (_, kind) =>
-  ACCESSES[kind as TraceAccess] === Access.Load || ACCESSES[kind as TraceAccess] === Access.LoadDependent
-    ? 1
-    : 0,
-);
+const KINDS = Object.keys(ACCESSES).length;
+const ACCESS_OF_KIND = Uint8Array.from({ length: KINDS }, (_, kind) => ACCESSES[kind as TraceAccess]);
 
 /** What was put into the op streams so far, over all threads. */
 export interface TraceCounts {
@@ -29,43 +25,33 @@ export interface TraceCounts {
 }
 
 /**
- * Appends accesses as runs. An access is a step of one instruction, so it takes a core's pipeline 1 / issueWidth of a cycle; neighbours of the same kind and the same distance become one run.
+ * Appends accesses as a list. An access is a step of one instruction, so it takes a core's pipeline 1 / issueWidth of a cycle.
  * @param busyCycles of a step
+ * @param counts where they are counted
  */
 export function appendAccesses(
   { kinds, lines }: AccessBatch,
   count: number,
   busyCycles: number,
   out: OpStream,
+  counts: TraceCounts,
 ): void {
-  let at = 0;
-  while (at < count) {
-    const kind = kinds[at] as number;
-    const base = lines[at] as number;
-    let next = at + 1;
-    let stride = 0;
-    if (next < count && kinds[next] === kind) {
-      stride = (lines[next] as number) - base;
-      let line = base + stride;
-      do {
-        next++;
-        line += stride;
-      } while (next < count && kinds[next] === kind && lines[next] === line);
-    }
-    out
-      .run(next - at, busyCycles, 0, 1, IS_LOAD[kind] as number)
-      .stream(ACCESS_OF_KIND[kind] as Access, base, stride);
-    at = next;
+  if (count === 0) return;
+  let word = out.list(count, busyCycles);
+  const { words } = out;
+  const numbers = new Int32Array(KINDS);
+  for (let at = 0; at < count; at++, word += LIST_WORDS) {
+    const kind = kinds[at];
+    numbers[kind]++;
+    words[word] = ACCESS_OF_KIND[kind];
+    words[word + 1] = lines[at];
   }
-}
-
-function countKinds({ kinds }: AccessBatch, count: number, counts: TraceCounts): void {
-  for (let at = 0; at < count; at++) {
-    const access = ACCESS_OF_KIND[kinds[at] as number];
-    if (IS_LOAD[kinds[at] as number] === 1) counts.reads++;
-    else if (access === Access.Store) counts.writes++;
-    else if (access === Access.StoreNonTemporal) counts.nonTemporalWrites++;
-    else counts.prefetches++;
+  for (let kind = 0; kind < KINDS; kind++) {
+    const access = ACCESS_OF_KIND[kind];
+    if (access === Access.Load || access === Access.LoadDependent) counts.reads += numbers[kind];
+    else if (access === Access.Store) counts.writes += numbers[kind];
+    else if (access === Access.StoreNonTemporal) counts.nonTemporalWrites += numbers[kind];
+    else counts.prefetches += numbers[kind];
   }
 }
 
@@ -95,9 +81,8 @@ export function createTraceProgram(
     name: 'replay',
     tileCount: (thread) => (thread < readers.length ? Infinity : 0),
     emit(thread, _tile, out) {
-      const count = (readers[thread] as TraceReader).read(batch);
-      countKinds(batch, count, counts);
-      appendAccesses(batch, count, 1 / issueWidth, out);
+      const count = readers[thread].read(batch);
+      appendAccesses(batch, count, 1 / issueWidth, out, counts);
       onBatch();
     },
   };

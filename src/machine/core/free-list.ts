@@ -5,47 +5,66 @@
  * an answer stands nowhere. Taking the first free one is then one comparison, however many registers there are.
  */
 export interface FreeList {
-  /** The register that is free first, or -1 when every one still waits for an answer. */
-  first(instance: number): number;
-  /** Takes the first register out of the list. */
-  take(instance: number): void;
-  /** Puts a register back: it is free from `readyPs[register]` on. */
-  put(instance: number, register: number): void;
+  /** Rings, one per instance, of registers by their offsets in `readyPs`. */
+  readonly ring: Int32Array;
+  readonly head: Int32Array;
+  readonly tail: Int32Array;
+  /** log2 of a ring's places. */
+  readonly shift: number;
+  readonly mask: number;
+  /** When the register at an offset is free. */
+  readonly readyPs: Float64Array;
 }
 
-/** @param readyPs by register; register r of instance i is i * size + r */
-export function createFreeList(instances: number, size: number, readyPs: Float64Array): FreeList {
-  let capacity = 1;
-  while (capacity < size) capacity *= 2;
-  const mask = capacity - 1;
-  const ring = new Int32Array(instances * capacity);
-  const head = new Int32Array(instances);
-  const tail = new Int32Array(instances);
+/**
+ * @param readyPs register r of instance i stands at offset `first + (i * size + r) * stride`
+ * @returns lists in which every register is free
+ */
+export function createFreeList(
+  instances: number,
+  size: number,
+  readyPs: Float64Array,
+  first: number,
+  stride: number,
+): FreeList {
+  const shift = Math.ceil(Math.log2(size));
+  const ring = new Int32Array(instances << shift);
   for (let instance = 0; instance < instances; instance++) {
     for (let register = 0; register < size; register++)
-      ring[instance * capacity + register] = instance * size + register;
-    tail[instance] = size;
+      ring[(instance << shift) + register] = first + (instance * size + register) * stride;
   }
   return {
-    first(instance) {
-      const at = head[instance] as number;
-      return at === (tail[instance] as number) ? -1 : (ring[instance * capacity + (at & mask)] as number);
-    },
-    take(instance) {
-      head[instance] = (head[instance] as number) + 1;
-    },
-    put(instance, register) {
-      const base = instance * capacity;
-      const from = head[instance] as number;
-      let at = tail[instance] as number;
-      tail[instance] = at + 1;
-      const ready = readyPs[register] as number;
-      // Answers come nearly in order of their time: the place is close to the end.
-      while (at !== from && (readyPs[ring[base + ((at - 1) & mask)] as number] as number) > ready) {
-        ring[base + (at & mask)] = ring[base + ((at - 1) & mask)] as number;
-        at--;
-      }
-      ring[base + (at & mask)] = register;
-    },
+    ring,
+    head: new Int32Array(instances),
+    tail: new Int32Array(instances).fill(size),
+    shift,
+    mask: (1 << shift) - 1,
+    readyPs,
   };
+}
+
+/** The register that is free first, or -1 when every one still waits for an answer. */
+export function firstFree(list: FreeList, instance: number): number {
+  const at = list.head[instance];
+  return at === list.tail[instance] ? -1 : list.ring[(instance << list.shift) + (at & list.mask)];
+}
+
+/** Takes the first register out of the list. */
+export function takeFree(list: FreeList, instance: number): void {
+  list.head[instance]++;
+}
+
+/** Puts a register back: it is free from `readyPs[register]` on. */
+export function putFree(list: FreeList, instance: number, register: number): void {
+  const { ring, mask, readyPs } = list;
+  const base = instance << list.shift;
+  const from = list.head[instance];
+  let at = list.tail[instance]++;
+  const ready = readyPs[register];
+  // Answers come nearly in order of their time: the place is close to the end.
+  while (at !== from && readyPs[ring[base + ((at - 1) & mask)]] > ready) {
+    ring[base + (at & mask)] = ring[base + ((at - 1) & mask)];
+    at--;
+  }
+  ring[base + (at & mask)] = register;
 }

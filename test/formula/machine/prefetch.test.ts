@@ -1,7 +1,7 @@
 /** What the streamer covers, wastes and brings too late on a chip, counted against what its rules say. */
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../src/kernel/op-stream.js';
-import { CoreCounter } from '../../../src/machine/core/engine.js';
+import { CoreCounter } from '../../../src/machine/core/layout.js';
 import type { MachineSpec } from '../../../src/machine/spec.js';
 import { CYCLE_PS, dramPs, programOf, run, SMALL } from '../../unit/machine/small-machine.js';
 

@@ -1,7 +1,7 @@
 /** What holds of every run, on machines of every shape. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CoreCounter } from '../../../src/machine/core/engine.js';
+import { CoreCounter } from '../../../src/machine/core/layout.js';
 import type { LlcSpec, MachineSpec } from '../../../src/machine/spec.js';
 import type { RunResult } from '../../../src/simulate/run.js';
 import { SHAPES } from '../../unit/machine/shapes.js';

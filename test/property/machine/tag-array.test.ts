@@ -1,6 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createTagArray, Flag, type TagArray } from '../../../src/machine/cache/tag-array.js';
+import {
+  createTagArray,
+  Flag,
+  find,
+  forEachEntry,
+  INVALID,
+  lineAt,
+  place,
+  promote,
+  remove,
+  setOf,
+  type TagArray,
+  victimOf,
+} from '../../../src/machine/cache/tag-array.js';
 
 /** Enough for the four flags of a private cache. */
 const FLAG_BITS = 4;
@@ -55,8 +68,8 @@ class NaiveCaches {
 
 function contents(tags: TagArray, instance: number): string[] {
   const found: string[] = [];
-  tags.forEach(instance, (line, flags, at) => {
-    expect(tags.lineAt(at)).toBe(line);
+  forEachEntry(tags, instance, (line, flags, at) => {
+    expect(lineAt(tags, at)).toBe(line);
     found.push(`${line}:${flags}`);
   });
   return found.sort();
@@ -85,26 +98,30 @@ describe('a tag array', () => {
           const instance = any % instances;
           // Lines up to the last that the tags are said to hold.
           const line = far === 3 ? tags.lineLimit - 1 - near : (far * tags.lineLimit) / 4 + near;
-          const at = tags.find(instance, line);
+          const at = find(tags, instance, line);
           const expected = naive.flags(instance, line);
           expect(at >= 0).toBe(expected !== null);
           if (at < 0) {
-            const next = tags.nextVictim(instance, line);
-            const place = tags.insert(instance, line, flags);
-            expect(tags.victimLine[0]).toBe(next);
-            expect(place).toBe(tags.victimAt[0]);
+            const set = setOf(tags, instance, line);
+            const position = victimOf(tags, set);
+            const entry = tags.words[position] as number;
             const victim = naive.insert(instance, line, flags);
-            expect(tags.victimLine[0]).toBe(victim?.line ?? -1);
-            if (victim !== null) expect(tags.victimFlags[0]).toBe(victim.flags);
+            expect(entry === INVALID).toBe(victim === null);
+            if (victim !== null) {
+              expect(lineAt(tags, position)).toBe(victim.line);
+              expect(entry & 15).toBe(victim.flags);
+            }
+            place(tags, set, position, line, flags);
+            expect(find(tags, instance, line)).toBe(position);
           } else {
-            expect((tags.entries[at] as number) & 15).toBe(expected);
-            expect(tags.lineAt(at)).toBe(line);
+            expect((tags.words[at] as number) & 15).toBe(expected);
+            expect(lineAt(tags, at)).toBe(line);
             if (kind === 0) {
-              tags.remove(at);
+              remove(tags, at);
               naive.remove(instance, line);
             } else {
-              tags.promote(at);
-              expect(tags.find(instance, line)).toBe(at);
+              promote(tags, at);
+              expect(find(tags, instance, line)).toBe(at);
               naive.promote(instance, line);
             }
           }
@@ -118,9 +135,11 @@ describe('a tag array', () => {
 
   it('keeps its flags in the low bits of an entry', () => {
     const tags = createTagArray(1, 1, 2, FLAG_BITS);
-    const at = tags.insert(0, 123, Flag.Dirty | Flag.Writable);
-    expect(
-      (tags.entries[at] as number) & (Flag.Dirty | Flag.Writable | Flag.InFlight | Flag.Prefetched),
-    ).toBe(Flag.Dirty | Flag.Writable);
+    const set = setOf(tags, 0, 123);
+    const at = victimOf(tags, set);
+    place(tags, set, at, 123, Flag.Dirty | Flag.Writable);
+    expect((tags.words[at] as number) & (Flag.Dirty | Flag.Writable | Flag.InFlight | Flag.Prefetched)).toBe(
+      Flag.Dirty | Flag.Writable,
+    );
   });
 });

@@ -1,9 +1,10 @@
 /** The paranoid checker sees each contradiction that it is there for. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Access } from '../../../src/kernel/op-stream.js';
-import { Flag } from '../../../src/machine/cache/tag-array.js';
+import { Flag, find, place, remove, setOf, victimOf } from '../../../src/machine/cache/tag-array.js';
 import { CoherenceViolation, checkCoherence } from '../../../src/machine/check.js';
 import type { Chip } from '../../../src/machine/chip.js';
+import { cachedAt } from '../../../src/machine/coherence/shared-level.js';
 import { chipOf, drive } from './drive.js';
 import { withCores } from './shapes.js';
 
@@ -37,8 +38,8 @@ describe('the checker', () => {
     return '';
   };
   const addFlags = (tags: Chip['l1'], instance: number, line: number, flags: number): void => {
-    const at = tags.find(instance, line);
-    tags.entries[at] = (tags.entries[at] as number) | flags;
+    const at = find(tags, instance, line);
+    tags.words[at] = (tags.words[at] as number) | flags;
   };
 
   it('is content with a chip that runs as it should', () => {
@@ -57,25 +58,27 @@ describe('the checker', () => {
 
   it('sees a line of an L1D that its L2 lacks', () => {
     const l2 = chip.l2 as Chip['l1'];
-    l2.remove(l2.find(0, LINE));
+    remove(l2, find(l2, 0, LINE));
     expect(complaint()).toMatch(/Line 12 is in L1D 0, but not in its L2/);
   });
 
   it('sees a permission that the L2 does not have', () => {
     const l2 = chip.l2 as Chip['l1'];
-    const at = l2.find(2, LINE + 1);
-    l2.entries[at] = (l2.entries[at] as number) & ~Flag.Writable;
+    const at = find(l2, 2, LINE + 1);
+    l2.words[at] = (l2.words[at] as number) & ~Flag.Writable;
     expect(complaint()).toMatch(/Line 13 may be written in L1D 2, but not in its L2/);
   });
 
   it('sees a line that the directory does not know of', () => {
-    chip.l2?.insert(3, LINE, 0);
+    const l2 = chip.l2 as Chip['l1'];
+    const set = setOf(l2, 3, LINE);
+    place(l2, set, victimOf(l2, set), LINE, 0);
     expect(complaint()).toMatch(/Line 12 is held by clusters \[0, 1, 3\]; the directory knows \[0, 1\]/);
   });
 
   it('sees a line that an inclusive last level lacks', () => {
-    const lacking = { ...chip, shared: { ...chip.shared, cached: () => -1 } };
-    expect(() => checkCoherence(lacking, 'inclusive')).toThrow(/not in the inclusive last level/);
-    expect(() => checkCoherence(lacking, 'victim')).not.toThrow();
+    remove(chip.shared.cache, cachedAt(chip.shared, 0, LINE));
+    expect(complaint()).toMatch(/Line 12 .* not in the inclusive last level/);
+    expect(() => checkCoherence(chip, 'victim')).not.toThrow();
   });
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../src/kernel/op-stream.js';
 import { createChip, tilesOf, wholeChip } from '../../../src/machine/chip.js';
+import { sharersOf } from '../../../src/machine/coherence/shared-level.js';
+import { advance } from '../../../src/machine/core/advance.js';
+import { beginPhase, describeWait } from '../../../src/machine/core/engine.js';
+import { setHorizon } from '../../../src/machine/event-order.js';
 import type { CacheSpec, LlcSpec, MachineSpec } from '../../../src/machine/spec.js';
 import { chipOf, drive } from './drive.js';
 import { SMALL } from './small-machine.js';
@@ -50,18 +54,18 @@ describe('a chip', () => {
     const chip = chipOf(spec, lines);
     const last = Math.min(lines, 2 ** 31) - 1;
     drive(chip, (_, out) => void out.run(1, 1, 1, 1, 1).stream(Access.Store, last));
-    expect(chip.shared.sharersOf(last)).toEqual([0]);
+    expect(sharersOf(chip.shared, last)).toEqual([0]);
   });
 
   it('says what a sleeping core waits for', () => {
     const chip = chipOf(SMALL);
-    chip.engine.begin(0, (_, out) => {
+    beginPhase(chip.engine, 0, (_, out) => {
       out.run(1, 1, 1, 1, 1).stream(Access.LoadDependent, 77);
       out.run(1, 1, 1, 1, 1).stream(Access.LoadDependent, 78);
       return true;
     });
-    chip.order.horizon(0, chip.clock);
-    chip.engine.advance(0);
-    expect(chip.engine.describeWait(0)).toMatch(/core 0 .* waits for its oldest load.* 77/);
+    setHorizon(chip.order, 0, chip.clock);
+    advance(chip.engine, 0);
+    expect(describeWait(chip.engine, 0)).toMatch(/core 0 .* waits for its oldest load.* 77/);
   });
 });

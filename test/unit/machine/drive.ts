@@ -1,5 +1,9 @@
 /** Runs one phase on a chip, looking at it between events. */
 import { type Chip, createChip, wholeChip } from '../../../src/machine/chip.js';
+import { advance } from '../../../src/machine/core/advance.js';
+import { answer } from '../../../src/machine/core/answer.js';
+import { beginPhase, lastArrivalPs } from '../../../src/machine/core/engine.js';
+import { nextEntity, setHorizon, updateOrder } from '../../../src/machine/event-order.js';
 import type { MachineSpec } from '../../../src/machine/spec.js';
 import type { Work } from './small-machine.js';
 
@@ -11,7 +15,7 @@ export function chipOf(spec: MachineSpec, lines = 1 << 20): Chip {
 export function drive(chip: Chip, work: Work, onEvent: (event: number) => void = () => {}): number {
   const { engine, memory, order, clock, cores } = chip;
   const given = new Uint8Array(cores);
-  engine.begin(engine.lastArrivalPs(), (core, out) => {
+  beginPhase(engine, lastArrivalPs(engine), (core, out) => {
     if (given[core] === 1) return false;
     given[core] = 1;
     work(core, out);
@@ -19,18 +23,18 @@ export function drive(chip: Chip, work: Work, onEvent: (event: number) => void =
   });
   let running = cores;
   for (let event = 0; running > 0; event++) {
-    const next = order.winner();
+    const next = nextEntity(order);
     if (order.times[next] === Infinity) throw new Error('nothing can move');
     if (next < cores) {
-      order.horizon(next, clock);
-      if (engine.advance(next)) running--;
+      setHorizon(order, next, clock);
+      if (advance(engine, next)) running--;
     } else {
       const tag = memory.step(next - cores);
       order.times[next] = memory.nextPs[next - cores] as number;
-      order.update(next);
-      if (tag >= 0) engine.answer(tag, memory.answerPs, memory.unloadedPs);
+      updateOrder(order, next);
+      if (tag >= 0) answer(engine, tag, memory.answerPs, memory.unloadedPs);
     }
     onEvent(event);
   }
-  return engine.lastArrivalPs();
+  return lastArrivalPs(engine);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Access, type OpStream } from '../../../src/kernel/op-stream.js';
-import { CoreCounter } from '../../../src/machine/core/engine.js';
+import { CoreCounter } from '../../../src/machine/core/layout.js';
 import type { MachineSpec } from '../../../src/machine/spec.js';
 import { SHAPES } from '../machine/shapes.js';
 import { kernelsOf, programOf, run, SMALL } from '../machine/small-machine.js';

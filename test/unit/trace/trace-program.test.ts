@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OpStream, RUN_HEADER_WORDS, STREAM_WORDS } from '../../../src/kernel/op-stream.js';
+import { Access, LIST, LIST_WORDS, OpStream, RUN_HEADER_WORDS } from '../../../src/kernel/op-stream.js';
 import { TraceAccess } from '../../../src/trace/access.js';
-import { recordRuns } from '../../../src/trace/record.js';
-import { appendAccesses, createTraceProgram } from '../../../src/trace/trace-program.js';
+import { appendAccesses, createTraceProgram, type TraceCounts } from '../../../src/trace/trace-program.js';
+import { programOf, run, SMALL } from '../machine/small-machine.js';
 
 const LOADS: readonly TraceAccess[] = [TraceAccess.Read, TraceAccess.ReadDependent];
 
@@ -14,56 +14,73 @@ function batchOf(accesses: readonly (readonly [TraceAccess, number])[]) {
   };
 }
 
-/** The accesses of the runs in a stream. */
-function accessesOf(stream: OpStream): [TraceAccess, number][] {
-  const accesses: [TraceAccess, number][] = [];
-  recordRuns(stream, 0, { write: (_core, kind, line) => accesses.push([kind, line]), end: () => {} }, []);
-  return accesses;
+const NO_COUNTS = (): TraceCounts => ({ reads: 0, writes: 0, nonTemporalWrites: 0, prefetches: 0 });
+
+/** How the cores do the kinds of a trace that have one name here and another there, or are the same to them. */
+const KIND_OF: Readonly<Record<number, Access>> = {
+  [TraceAccess.Read]: Access.Load,
+  [TraceAccess.Write]: Access.Store,
+  [TraceAccess.Fetch]: Access.Load,
+  [TraceAccess.WriteNonTemporal]: Access.StoreNonTemporal,
+  [TraceAccess.ReadDependent]: Access.LoadDependent,
+  [TraceAccess.PrefetchL1]: Access.PrefetchL1,
+  [TraceAccess.PrefetchL2]: Access.PrefetchL2,
+};
+
+/** The accesses of a list that is all there is in a stream. */
+function accessesOf(stream: OpStream): [Access, number][] {
+  const [form, count] = stream.words as unknown as [number, number];
+  expect(form).toBe(LIST);
+  expect(stream.length).toBe(RUN_HEADER_WORDS + count * LIST_WORDS);
+  return Array.from({ length: count }, (_, index): [Access, number] => {
+    const word = RUN_HEADER_WORDS + index * LIST_WORDS;
+    return [stream.words[word] as Access, stream.words[word + 1] as number];
+  });
 }
 
-describe('accesses as runs', () => {
-  it('are the same accesses in the same order', () => {
-    const kind = fc.constantFrom(
-      ...Object.values(TraceAccess).filter((value) => value !== TraceAccess.Fetch),
-    );
-    const row = fc
-      .record({
-        kind,
-        start: fc.nat(2 ** 30),
-        stride: fc.integer({ min: -2, max: 5 }),
-        count: fc.integer({ min: 1, max: 6 }),
-      })
-      .map(({ kind: of, start, stride, count }) =>
-        Array.from({ length: count }, (_, at): [TraceAccess, number] => [of, start + 20 + at * stride]),
-      );
+const ACCESSES = fc.array(
+  fc.tuple(fc.constantFrom(...Object.values(TraceAccess)), fc.oneof(fc.nat(40), fc.nat(2000))),
+  { minLength: 1, maxLength: 300 },
+);
+
+describe('accesses as a list', () => {
+  it('are the same accesses in the same order, each a step of one instruction that takes 1 / issueWidth of a cycle', () => {
     fc.assert(
-      fc.property(fc.array(row, { maxLength: 30 }), (rows) => {
-        const accesses = rows.flat();
+      fc.property(ACCESSES, (accesses) => {
         const stream = new OpStream(64);
-        appendAccesses(batchOf(accesses), accesses.length, 0.25, stream);
-        expect(accessesOf(stream)).toEqual(accesses);
+        appendAccesses(batchOf(accesses), accesses.length, 0.25, stream, NO_COUNTS());
+        expect(accessesOf(stream)).toEqual(accesses.map(([kind, line]) => [KIND_OF[kind], line]));
+        expect([...stream.words.subarray(2, RUN_HEADER_WORDS)]).toEqual([64, 0, 1, 1]);
       }),
       { seed: 7, numRuns: 100 },
     );
   });
 
-  it('take one run where kind and distance stay the same', () => {
-    const stream = new OpStream();
-    const accesses = Array.from({ length: 100 }, (_, at): [TraceAccess, number] => [
-      TraceAccess.Read,
-      7 * at,
-    ]);
-    appendAccesses(batchOf(accesses), 100, 0.25, stream);
-    expect(stream.length).toBe(RUN_HEADER_WORDS + STREAM_WORDS);
+  it('run like one run for each of them, which takes an entry of the load queue if it is a load', () => {
+    const spec = { ...SMALL, prefetch: { ...SMALL.prefetch, kind: 'streamer' as const } };
+    fc.assert(
+      fc.property(ACCESSES, (accesses) => {
+        const listed = programOf(1, [
+          (_, out) => appendAccesses(batchOf(accesses), accesses.length, 0.25, out, NO_COUNTS()),
+        ]);
+        const single = programOf(1, [
+          (_, out) => {
+            for (const [kind, line] of accesses) {
+              const isLoad = LOADS.includes(kind) || kind === TraceAccess.Fetch;
+              out.run(1, 0.25, 0, 1, isLoad ? 1 : 0).stream(KIND_OF[kind] as Access, line, 0);
+            }
+          },
+        ]);
+        expect(run(spec, listed)).toEqual(run(spec, single));
+      }),
+      { seed: 7, numRuns: 60 },
+    );
   });
 
-  it('are a step of one instruction each, that takes 1 / issueWidth of a cycle and, if it is a load, an entry of the load queue', () => {
-    for (const kind of Object.values(TraceAccess)) {
-      const stream = new OpStream();
-      appendAccesses(batchOf([[kind, 3]]), 1, 0.25, stream);
-      const isLoad = LOADS.includes(kind) || kind === TraceAccess.Fetch;
-      expect([...stream.words.subarray(1, RUN_HEADER_WORDS)]).toEqual([1, 64, 0, 1, isLoad ? 1 : 0]);
-    }
+  it('are none where a batch is empty', () => {
+    const stream = new OpStream();
+    appendAccesses(batchOf([]), 0, 0.25, stream, NO_COUNTS());
+    expect(stream.length).toBe(0);
   });
 });
 
@@ -96,7 +113,7 @@ describe('a trace as a program', () => {
     rows.forEach((row, thread) => {
       const stream = new OpStream();
       phase?.emit(thread, 0, stream);
-      expect(accessesOf(stream)).toEqual(row);
+      expect(accessesOf(stream)).toEqual(row.map(([kind, line]) => [KIND_OF[kind], line]));
       stream.clear();
       phase?.emit(thread, 1, stream);
       expect(stream.length).toBe(0);

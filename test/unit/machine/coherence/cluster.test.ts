@@ -1,8 +1,9 @@
 /** Two cores that share an L2 stay coherent below the directory's sight. */
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../../src/kernel/op-stream.js';
-import { Flag } from '../../../../src/machine/cache/tag-array.js';
+import { Flag, find } from '../../../../src/machine/cache/tag-array.js';
 import { checkCoherence } from '../../../../src/machine/check.js';
+import { sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
 import { chipOf, drive } from '../drive.js';
 import { withCores } from '../shapes.js';
 
@@ -19,8 +20,8 @@ function afterAccesses(...accesses: readonly (readonly [core: number, kind: Acce
 }
 
 function flagsOf(chip: ReturnType<typeof chipOf>, core: number): number | null {
-  const at = chip.l1.find(core, LINE);
-  return at < 0 ? null : (chip.l1.entries[at] as number) & (Flag.Dirty | Flag.Writable);
+  const at = find(chip.l1, core, LINE);
+  return at < 0 ? null : (chip.l1.words[at] as number) & (Flag.Dirty | Flag.Writable);
 }
 
 describe('two cores on one L2', () => {
@@ -34,22 +35,22 @@ describe('two cores on one L2', () => {
     const chip = afterAccesses([0, Access.Load], [1, Access.Store]);
     expect(flagsOf(chip, 0)).toBeNull();
     expect(flagsOf(chip, 1)).toBe(Flag.Dirty | Flag.Writable);
-    expect(chip.shared.counters.requests).toBe(1);
+    expect(sharedCounters(chip.shared).requests).toBe(1);
     checkCoherence(chip, 'victim');
   });
 
   it('hand a modified line on through the L2', () => {
     const chip = afterAccesses([0, Access.Store], [1, Access.Load]);
-    const l2At = chip.l2?.find(0, LINE) ?? -1;
-    expect((chip.l2?.entries[l2At] as number) & Flag.Dirty).toBe(Flag.Dirty);
+    const l2 = chip.l2 as typeof chip.l1;
+    expect((l2.words[find(l2, 0, LINE)] as number) & Flag.Dirty).toBe(Flag.Dirty);
     expect((flagsOf(chip, 0) as number) & Flag.Dirty).toBe(0);
-    expect(chip.shared.counters.requests).toBe(1);
+    expect(sharedCounters(chip.shared).requests).toBe(1);
   });
 
   it('lose their copies together when another cluster writes', () => {
     const chip = afterAccesses([0, Access.Load], [1, Access.Load], [2, Access.Store]);
     expect([0, 1, 3].map((core) => flagsOf(chip, core))).toEqual([null, null, null]);
     expect(flagsOf(chip, 2)).toBe(Flag.Dirty | Flag.Writable);
-    expect(chip.shared.sharersOf(LINE)).toEqual([1]);
+    expect(sharersOf(chip.shared, LINE)).toEqual([1]);
   });
 });

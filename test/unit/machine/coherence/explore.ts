@@ -5,7 +5,11 @@
  * whether it is the latest value (`fresh`). The model learns from what the shared level asks of it and answers; it knows nothing of the protocol.
  */
 import { createClock } from '../../../../src/machine/clock.js';
-import { createSharedLevel, type SharedLevel } from '../../../../src/machine/coherence/shared-level.js';
+import { ANSWER, GRANT } from '../../../../src/machine/coherence/layout.js';
+import { giveUpLine, purgeLine } from '../../../../src/machine/coherence/release.js';
+import { requestLine } from '../../../../src/machine/coherence/request.js';
+import { cached, sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
+import { createSharedLevel, type SharedLevel } from '../../../../src/machine/coherence/state.js';
 import { createLatencyModel } from '../../../../src/machine/interconnect/latency.js';
 
 export interface Arrangement {
@@ -29,9 +33,6 @@ interface Copy {
   dirty: boolean;
   writable: boolean;
 }
-
-const GRANT_DIRTY = 1;
-const GRANT_WRITABLE = 2;
 
 /** A shared level and the data above and below it. */
 class Model {
@@ -65,23 +66,25 @@ class Model {
         occupancyPs: 0,
         snoopPs: 5,
       },
-      createLatencyModel({
-        interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1 },
-        socketLink: sockets === 2 ? { latencyPs: 100, bytesPerSecond: Infinity } : null,
-        tilesPerSocket: clustersPerSocket,
-        clustersPerSocket,
-        cores: clusters,
-        coresPerCluster: 1,
-      }),
       {
-        invalidate: (cluster, line) => this.#handOver(cluster, line, true),
-        downgrade: (cluster, line) => this.#handOver(cluster, line, false),
+        latency: createLatencyModel({
+          interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1 },
+          socketLink: sockets === 2 ? { latencyPs: 100, bytesPerSecond: Infinity } : null,
+          tilesPerSocket: clustersPerSocket,
+          clustersPerSocket,
+          cores: clusters,
+          coresPerCluster: 1,
+        }),
+        above: {
+          invalidate: (cluster, line) => this.#handOver(cluster, line, true),
+          downgrade: (cluster, line) => this.#handOver(cluster, line, false),
+        },
+        writeMemory: (socket, line) => {
+          this.memoryFresh[line] =
+            this.#handed.get(line) ?? (this.cacheFresh[socket] as boolean[])[line] === true;
+        },
+        clock: createClock(),
       },
-      (socket, line) => {
-        this.memoryFresh[line] =
-          this.#handed.get(line) ?? (this.cacheFresh[socket] as boolean[])[line] === true;
-      },
-      createClock(),
     );
   }
 
@@ -120,7 +123,7 @@ class Model {
   cached(): number[][] {
     const { sockets, lines } = this.arrangement;
     return Array.from({ length: sockets }, (_, socket) =>
-      Array.from({ length: lines }, (__, line) => this.level.cached(socket, line)),
+      Array.from({ length: lines }, (__, line) => cached(this.level, socket, line)),
     );
   }
 
@@ -141,10 +144,10 @@ class Model {
         if (copy === null) return;
         this.#handed.set(line, copy.fresh);
         this.#set(cluster, line, null);
-        this.level.evict(cluster, line, copy.dirty, copy.writable);
+        giveUpLine(this.level, cluster, line, copy.dirty, copy.writable);
         break;
       case 'store past the caches':
-        this.level.purge(-1, line);
+        purgeLine(this.level, -1, line);
         this.#settleCaches(before);
         for (const fresh of this.cacheFresh) fresh[line] = false;
         for (const row of this.held) {
@@ -171,8 +174,8 @@ class Model {
 
   #request(cluster: number, line: number, exclusive: boolean, before: number[][]): void {
     const own = this.copy(cluster, line);
-    const answered = this.level.request(cluster, cluster, line, exclusive);
-    const granted = this.level.grantedFlags[0] as number;
+    const answered = requestLine(this.level, cluster, cluster, line, exclusive);
+    const granted = this.level.answer[ANSWER.GRANTED] as number;
     const socket = this.socketOf(cluster);
     let fresh: boolean;
     if (!answered) fresh = this.memoryFresh[line] === true;
@@ -182,12 +185,12 @@ class Model {
     else if (this.#handed.has(line)) fresh = this.#handed.get(line) === true;
     else fresh = this.#remote(1 - socket, line, before);
     this.#handed.set(line, fresh);
-    if (exclusive && (granted & GRANT_WRITABLE) === 0)
+    if (exclusive && (granted & GRANT.WRITABLE) === 0)
       this.wrongs.push(`cluster ${cluster} may not write line ${line}, though it asked to`);
     this.#set(cluster, line, {
       fresh,
-      dirty: (granted & GRANT_DIRTY) !== 0,
-      writable: (granted & GRANT_WRITABLE) !== 0,
+      dirty: (granted & GRANT.DIRTY) !== 0,
+      writable: (granted & GRANT.WRITABLE) !== 0,
     });
   }
 
@@ -245,7 +248,7 @@ class Model {
         ) || cached.some((row, socket) => row[line] === 1 && this.cacheFresh[socket]?.[line] === true);
       if (!modified && this.memoryFresh[line] !== true)
         this.wrongs.push(`the latest value of line ${line} is lost`);
-      const known = this.level.sharersOf(line).sort((a, b) => a - b);
+      const known = sharersOf(this.level, line).sort((a, b) => a - b);
       if (known.join() !== holders.join())
         this.wrongs.push(`line ${line} is held by [${holders}], the directory knows [${known}]`);
       if (inclusion === 'inclusive') {
@@ -266,7 +269,7 @@ class Model {
         )
         .join(''),
     );
-    const turn = this.level.counters.directoryEvictions % this.arrangement.directoryWays;
+    const turn = sharedCounters(this.level).directoryEvictions % this.arrangement.directoryWays;
     return `${copies.join('|')} ${this.cached().join('|')} ${this.cacheFresh.join('|')} ${this.memoryFresh} ${turn}`;
   }
 }

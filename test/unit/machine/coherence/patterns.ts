@@ -1,6 +1,6 @@
 /** Patterns of sharing as phases of accesses, what a run of them is seen to do, and the times of the protocol's messages on the small machine. */
 import type { Access } from '../../../../src/kernel/op-stream.js';
-import { CoreCounter } from '../../../../src/machine/core/engine.js';
+import { CoreCounter } from '../../../../src/machine/core/layout.js';
 import type { MachineSpec } from '../../../../src/machine/spec.js';
 import { CYCLE_PS, l2LookupPs, programOf, run, SMALL, type Work } from '../small-machine.js';
 

@@ -2,8 +2,10 @@
 import seedrandom from 'seedrandom';
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../../src/kernel/op-stream.js';
+import { forEachEntry } from '../../../../src/machine/cache/tag-array.js';
 import { checkCoherence } from '../../../../src/machine/check.js';
 import type { Chip } from '../../../../src/machine/chip.js';
+import { sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
 import { chipOf, drive } from '../drive.js';
 import { inclusionOf, SHAPES, withCores } from '../shapes.js';
 import type { Work } from '../small-machine.js';
@@ -45,9 +47,10 @@ function forgotten(chip: Chip): number[] {
   const tags = chip.l2 ?? chip.l1;
   const instances = chip.l2 === null ? chip.cores : chip.cores / chip.coresPerCluster;
   const held = new Set<number>();
-  for (let instance = 0; instance < instances; instance++) tags.forEach(instance, (line) => held.add(line));
+  for (let instance = 0; instance < instances; instance++)
+    forEachEntry(tags, instance, (line) => held.add(line));
   return Array.from({ length: 2 * LINES }, (_, line) => line).filter(
-    (line) => !held.has(line) && chip.shared.sharersOf(line).length > 0,
+    (line) => !held.has(line) && sharersOf(chip.shared, line).length > 0,
   );
 }
 
@@ -66,7 +69,7 @@ describe('random traffic of 64 cores', () => {
       checkCoherence(chip, inclusion);
       expect(forgotten(chip)).toEqual([]);
       expect(checks).toBeGreaterThan(50);
-      const { invalidations, forwards } = chip.shared.counters;
+      const { invalidations, forwards } = sharedCounters(chip.shared);
       expect(invalidations).toBeGreaterThan(1000);
       expect(forwards).toBeGreaterThan(100);
     });

@@ -1,0 +1,57 @@
+/** A miss of one socket looks into the caches of the other. */
+import { find, remove } from '../cache/tag-array.js';
+import { CACHE_ENTRY, DIRECTORY_ENTRY } from './layout.js';
+import { invalidateEntry, makeShared, setSharer } from './sharers.js';
+import type { SharedLevel } from './state.js';
+
+const { DIRTY, SHARED } = CACHE_ENTRY;
+const { EXCLUSIVE, OWNER } = DIRECTORY_ENTRY;
+
+/**
+ * Looks for the line in the other socket, on behalf of a miss in `socket`.
+ * @returns -1: not there; otherwise bit 0: a modified copy was found (and is now clean there or gone), bit 1: copies remain there
+ */
+export function askOtherSocket(
+  s: SharedLevel,
+  socket: number,
+  slice: number,
+  line: number,
+  exclusive: boolean,
+): number {
+  const { cache, directory } = s;
+  const other = 1 - socket;
+  const instance = other * s.slicesPerSocket + slice;
+  const held = find(directory, instance, line);
+  const cacheAt = s.hasCache ? find(cache, instance, line) : -1;
+  if (held < 0 && cacheAt < 0) return -1;
+  let dirty = 0;
+  if (exclusive) {
+    if (held >= 0) {
+      dirty |= invalidateEntry(s, held, other, -1);
+      remove(directory, held);
+    }
+    if (cacheAt >= 0) {
+      dirty |= cache.words[cacheAt] & DIRTY;
+      remove(cache, cacheAt);
+    }
+    return dirty;
+  }
+  const entry = held >= 0 ? directory.words[held] : 0;
+  if ((entry & EXCLUSIVE) !== 0) {
+    const owner = entry & OWNER;
+    dirty |= s.above.downgrade(other * s.clustersPerSocket + owner, line);
+    makeShared(s, held);
+    setSharer(s, held, owner);
+  }
+  if (cacheAt >= 0) {
+    dirty |= cache.words[cacheAt] & DIRTY;
+    cache.words[cacheAt] = (cache.words[cacheAt] & ~DIRTY) | SHARED;
+  }
+  if (dirty !== 0) s.writeMemory(other, line); // MESI has no owned state: memory is made current when a modified line becomes shared
+  return 2 | dirty;
+}
+
+/** Removes every copy in the other socket. @returns whether there was one */
+export function invalidateOtherSocket(s: SharedLevel, socket: number, slice: number, line: number): boolean {
+  return s.sockets === 2 && askOtherSocket(s, socket, slice, line, true) >= 0;
+}

@@ -1,0 +1,237 @@
+/** What a cluster asks of the shared level. */
+import { find, promote, remove } from '../cache/tag-array.js';
+import { Clock } from '../clock.js';
+import { insertCache, insertDirectory, takeIn } from './fill.js';
+import { ANSWER, CACHE_ENTRY, DIRECTORY_ENTRY, GRANT, SHARED_COUNTER, Source } from './layout.js';
+import { hashLine, rangeOfHash } from './line-hash.js';
+import { askOtherSocket, invalidateOtherSocket } from './other-socket.js';
+import { invalidateEntry, isSharer, lowestSharer, makeShared, setSharer } from './sharers.js';
+import type { SharedLevel } from './state.js';
+
+const { Now: NOW, Ready: READY, Known: KNOWN } = Clock;
+const { GRANTED, SOURCE, WAY_PS, SUPPLIER } = ANSWER;
+const { DIRTY, SHARED } = CACHE_ENTRY;
+const { EXCLUSIVE, OWNER } = DIRECTORY_ENTRY;
+const { WRITABLE: GRANT_WRITABLE, DIRTY: GRANT_DIRTY } = GRANT;
+const { REQUESTS, HITS, MISSES, FORWARDS, INVALIDATIONS, REMOTE_FORWARDS } = SHARED_COUNTER;
+const { Llc: FROM_LLC, Dram: FROM_DRAM } = Source;
+
+/**
+ * A cluster asks for a line at Clock.Now.
+ * @param exclusive it wants to write
+ * @returns true when the answer is known: Clock.Ready is the time at which the data (or the permission) arrives; false when main memory must be
+ *   asked: Clock.Known is the time at which the miss is known at the slice. The words of `answer` are set in both cases.
+ */
+export function requestLine(
+  s: SharedLevel,
+  core: number,
+  cluster: number,
+  line: number,
+  exclusive: boolean,
+): boolean {
+  const { answer, clock, portFreePs, counts } = s;
+  const socket = s.sockets === 1 || cluster < s.clustersPerSocket ? 0 : 1;
+  const hash = hashLine(line);
+  const slice = rangeOfHash(hash, s.slicesPerSocket);
+  const instance = socket * s.slicesPerSocket + slice;
+  const wayPs = s.latency.toSlicePs(core, hash);
+  answer[WAY_PS] = wayPs;
+  answer[SOURCE] = FROM_LLC;
+  answer[SUPPLIER] = -1;
+  let start = clock[NOW] + wayPs;
+  if (portFreePs[instance] > start) start = portFreePs[instance];
+  portFreePs[instance] = start + s.occupancyPs;
+  clock[KNOWN] = start + s.slicePs;
+  counts[REQUESTS]++;
+  const held = find(s.directory, instance, line);
+  if (held >= 0) {
+    return (s.directory.words[held] & EXCLUSIVE) !== 0
+      ? askOwner(s, core, cluster, socket, instance, line, held, exclusive)
+      : exclusive
+        ? takeFromSharers(s, core, cluster, socket, slice, line, held)
+        : joinSharers(s, cluster, socket, instance, line, held);
+  }
+  const cacheAt = s.hasCache ? find(s.cache, instance, line) : -1;
+  return cacheAt >= 0
+    ? takeFromCache(s, cluster, socket, slice, line, cacheAt, exclusive)
+    : takeFromElsewhere(s, cluster, socket, slice, line, exclusive);
+}
+
+/** The answer is on its way back from the slice. */
+function answered(s: SharedLevel, grantedFlags: number): boolean {
+  s.answer[GRANTED] = grantedFlags;
+  s.clock[READY] = s.clock[KNOWN] + s.answer[WAY_PS];
+  return true;
+}
+
+/** Main memory must be asked. */
+function missed(s: SharedLevel): boolean {
+  s.counts[MISSES]++;
+  s.answer[SOURCE] = FROM_DRAM;
+  return false;
+}
+
+/** One cluster holds the line and may have modified it: it answers the requester directly. */
+function askOwner(
+  s: SharedLevel,
+  core: number,
+  cluster: number,
+  socket: number,
+  instance: number,
+  line: number,
+  held: number,
+  exclusive: boolean,
+): boolean {
+  const { answer, clock, latency, above } = s;
+  const { words } = s.directory;
+  const local = cluster - socket * s.clustersPerSocket;
+  const entry = words[held];
+  const owner = entry & OWNER;
+  if (owner === local) return answered(s, GRANT_WRITABLE);
+  s.counts[HITS]++;
+  s.counts[FORWARDS]++;
+  const ownerCluster = socket * s.clustersPerSocket + owner;
+  answer[SUPPLIER] = ownerCluster;
+  clock[READY] =
+    clock[KNOWN] +
+    latency.sliceToClusterPs(ownerCluster, hashLine(line)) +
+    s.snoopPs +
+    latency.betweenClustersPs(ownerCluster, core);
+  if (exclusive) {
+    s.counts[INVALIDATIONS]++;
+    answer[GRANTED] = GRANT_WRITABLE | above.invalidate(ownerCluster, line);
+    words[held] = (entry & ~OWNER) | local;
+    return true;
+  }
+  const dirty = above.downgrade(ownerCluster, line);
+  makeShared(s, held);
+  setSharer(s, held, owner);
+  setSharer(s, held, local);
+  takeIn(s, socket, instance, line, dirty, 0);
+  answer[GRANTED] = 0;
+  return true;
+}
+
+/** A cluster that wants to write takes the line from all that share it. */
+function takeFromSharers(
+  s: SharedLevel,
+  core: number,
+  cluster: number,
+  socket: number,
+  slice: number,
+  line: number,
+  held: number,
+): boolean {
+  const { answer, clock, latency, counts, cache } = s;
+  const { words } = s.directory;
+  const local = cluster - socket * s.clustersPerSocket;
+  const entry = words[held];
+  const cacheAt = s.hasCache ? find(cache, socket * s.slicesPerSocket + slice, line) : -1;
+  const wasSharer = isSharer(s, held, local);
+  const before = counts[INVALIDATIONS];
+  invalidateEntry(s, held, socket, cluster);
+  const crossed = invalidateOtherSocket(s, socket, slice, line);
+  words[held] = (entry & ~OWNER) | EXCLUSIVE | local;
+  let dirty = 0;
+  if (cacheAt >= 0) {
+    if (s.isVictim) {
+      dirty = cache.words[cacheAt] & DIRTY;
+      remove(cache, cacheAt);
+    } else {
+      cache.words[cacheAt] &= ~SHARED;
+    }
+  }
+  // All copies have acknowledged.
+  clock[KNOWN] +=
+    (counts[INVALIDATIONS] > before ? latency.farthestPs(core) * 2 + s.snoopPs : 0) +
+    (crossed ? latency.crossingPs * 2 : 0);
+  if (wasSharer || cacheAt >= 0) {
+    counts[HITS]++;
+    return answered(s, GRANT_WRITABLE | dirty);
+  }
+  answer[GRANTED] = GRANT_WRITABLE;
+  return missed(s);
+}
+
+/** A further reader of a shared line. */
+function joinSharers(
+  s: SharedLevel,
+  cluster: number,
+  socket: number,
+  instance: number,
+  line: number,
+  held: number,
+): boolean {
+  const { answer, cache } = s;
+  const cacheAt = s.hasCache ? find(cache, instance, line) : -1;
+  if (cacheAt >= 0) answer[SUPPLIER] = socket * s.clustersPerSocket + lowestSharer(s, held);
+  setSharer(s, held, cluster - socket * s.clustersPerSocket);
+  if (cacheAt >= 0) {
+    s.counts[HITS]++;
+    promote(cache, cacheAt);
+    return answered(s, 0);
+  }
+  answer[GRANTED] = 0;
+  if (s.hasCache) insertCache(s, socket, instance, line, SHARED);
+  return missed(s);
+}
+
+/** Nobody of the socket holds the line but the cache. */
+function takeFromCache(
+  s: SharedLevel,
+  cluster: number,
+  socket: number,
+  slice: number,
+  line: number,
+  cacheAt: number,
+  exclusive: boolean,
+): boolean {
+  const { cache, clock, latency } = s;
+  const instance = socket * s.slicesPerSocket + slice;
+  const local = cluster - socket * s.clustersPerSocket;
+  const flags = cache.words[cacheAt];
+  const foreign = (flags & SHARED) !== 0;
+  s.counts[HITS]++;
+  if (foreign && exclusive && invalidateOtherSocket(s, socket, slice, line))
+    clock[KNOWN] += latency.crossingPs * 2;
+  let granted = foreign && !exclusive ? 0 : GRANT_WRITABLE;
+  if (s.isVictim && granted !== 0) {
+    granted |= flags & DIRTY;
+    remove(cache, cacheAt);
+  } else {
+    if (granted !== 0) cache.words[cacheAt] = flags & ~SHARED;
+    promote(cache, cacheAt);
+  }
+  insertDirectory(s, socket, instance, line, granted === 0 ? 0 : EXCLUSIVE | local, local);
+  return answered(s, granted);
+}
+
+/** No cache of the socket holds the line: the other socket's may, else it comes from memory. */
+function takeFromElsewhere(
+  s: SharedLevel,
+  cluster: number,
+  socket: number,
+  slice: number,
+  line: number,
+  exclusive: boolean,
+): boolean {
+  const { answer, clock } = s;
+  const instance = socket * s.slicesPerSocket + slice;
+  const local = cluster - socket * s.clustersPerSocket;
+  let granted: number = GRANT_WRITABLE;
+  let remote = -1;
+  if (s.sockets === 2) {
+    remote = askOtherSocket(s, socket, slice, line, exclusive);
+    if (remote >= 0) granted = exclusive ? GRANT_WRITABLE | (remote & GRANT_DIRTY) : 0;
+  }
+  if (s.installsOnMiss) insertCache(s, socket, instance, line, granted === 0 ? SHARED : 0);
+  insertDirectory(s, socket, instance, line, granted === 0 ? 0 : EXCLUSIVE | local, local);
+  if (remote >= 0) {
+    s.counts[REMOTE_FORWARDS]++;
+    s.counts[HITS]++;
+    clock[KNOWN] += 2 * s.latency.crossingPs + s.slicePs + s.snoopPs;
+    return answered(s, granted);
+  }
+  answer[GRANTED] = granted;
+  return missed(s);
+}

@@ -1,0 +1,53 @@
+/** One access of a core. */
+import { Access } from '../../kernel/op-stream.js';
+import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
+import { Flag, find, promote } from '../cache/tag-array.js';
+import { CORE, OUTCOME } from './layout.js';
+import { miss, touchInFlight } from './miss.js';
+import type { EngineState } from './state.js';
+import { waitForLoads, waitForStoreQueue } from './window.js';
+
+const {
+  Load: LOAD,
+  Store: STORE,
+  StoreNonTemporal: STORE_NON_TEMPORAL,
+  PrefetchL2: PREFETCH_L2,
+  LoadDependent: LOAD_DEPENDENT,
+} = Access;
+const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT } = Flag;
+const { SHIFT: CORE_SHIFT, TIME, CLUSTER, STORE_HEAD, STORE_TAIL } = CORE;
+const { DONE } = OUTCOME;
+const { L1: L1_CATEGORY } = Category;
+const CATEGORIES = CATEGORY_COUNT;
+
+/** Does one access of a step at the core's time. Where the outcome is not done, nothing has changed but time waited, and it is to be tried again. */
+export function access(e: EngineState, core: number, line: number, kind: number): number {
+  const { ints, l1 } = e;
+  if (kind === STORE_NON_TEMPORAL) return miss(e, core, line, kind, -1);
+  const c = core << CORE_SHIFT;
+  if (kind === STORE && ints[c + STORE_HEAD] !== ints[c + STORE_TAIL]) {
+    const outcome = waitForStoreQueue(e, core);
+    if (outcome !== DONE) return outcome;
+  }
+  if (kind === LOAD_DEPENDENT) {
+    const outcome = waitForLoads(e, core);
+    if (outcome !== DONE) return outcome;
+  }
+  const at = find(l1, core, line);
+  if (at < 0) {
+    if (kind === PREFETCH_L2 && e.hasL2 && find(e.l2, ints[c + CLUSTER], line) >= 0) return DONE;
+    return miss(e, core, line, kind, -1);
+  }
+  const entry = l1.words[at];
+  if (kind === STORE) {
+    if ((entry & WRITABLE) === 0) return miss(e, core, line, kind, at);
+    l1.words[at] = entry | DIRTY;
+  }
+  promote(l1, at);
+  if ((entry & IN_FLIGHT) !== 0) touchInFlight(e, core, at, line, kind === LOAD || kind === LOAD_DEPENDENT);
+  if (kind === LOAD_DEPENDENT) {
+    e.accounts[core * CATEGORIES + L1_CATEGORY] += e.l1LatencyPs;
+    e.times[c + TIME] += e.l1LatencyPs;
+  }
+  return DONE;
+}
