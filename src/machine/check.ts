@@ -88,13 +88,6 @@ export function checkCoherence(chip: CheckedChip, inclusion: 'victim' | 'inclusi
   const byCluster = l2 === null ? byCore : holdersOf(l2, clusters);
   checkSingleWriter(l2 === null ? 'L1D' : 'L2', byCluster);
   for (const [line, copies] of byCluster) {
-    const holders = copies.map(({ instance }) => instance).sort((a, b) => a - b);
-    const known = sharersOf(shared, line).sort((a, b) => a - b);
-    if (known.join() !== holders.join()) {
-      throw new CoherenceViolation(
-        `Line ${line} is held by clusters [${holders.join(', ')}]; the directory knows [${known.join(', ')}].`,
-      );
-    }
     for (const { instance, flags } of copies) {
       const socket = Math.floor(instance / clustersPerSocket);
       if (inclusion === 'inclusive' && cached(shared, socket, line) < 0) {
@@ -107,6 +100,13 @@ export function checkCoherence(chip: CheckedChip, inclusion: 'victim' | 'inclusi
           `Line ${line} may be written by cluster ${instance} while the other socket's last level holds it.`,
         );
       }
+    }
+    const holders = copies.map(({ instance }) => instance).sort((a, b) => a - b);
+    const known = sharersOf(shared, line).sort((a, b) => a - b);
+    if (known.join() !== holders.join()) {
+      throw new CoherenceViolation(
+        `Line ${line} is held by clusters [${holders.join(', ')}]; the directory knows [${known.join(', ')}].`,
+      );
     }
   }
 }

@@ -2,6 +2,7 @@
 import { LINE_BYTES } from '../kernel/op-stream.js';
 import { createTagArray, FLAG_BITS } from '../machine/cache/tag-array.js';
 import { setsOf, wholeChip } from '../machine/chip.js';
+import { ENTRY } from '../machine/coherence/layout.js';
 import { type BusCause, nameBusCauses } from '../machine/dram/bus-time.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { type RunResult, runProgram } from '../simulate/run.js';
@@ -49,15 +50,15 @@ export interface TimedOptions {
 /** States of a core but that of waiting for others. */
 type BusyState = Exclude<CoreState, 'barrier'>;
 
-/** Bits of a tag in the directory beside a last level: an entry's 31 without those of its owner and state (coherence/shared-level.ts). */
-const DIRECTORY_TAG_BITS = 23;
+/** Bits of a tag in a last level or the directory beside it. */
+const SHARED_TAG_BITS = 31 - ENTRY.BITS;
 
 /** Where the tags of a machine's caches end. */
 export function tagLimit(spec: MachineSpec): AddressLimit {
   const limits = [spec.l1d, ...(spec.l2 === null ? [] : [spec.l2])].map(
     ({ capacityBytes, ways }) => createTagArray(1, setsOf(capacityBytes, ways), ways, FLAG_BITS).lineLimit,
   );
-  if (spec.llc !== null) limits.push(setsOf(spec.llc.sliceBytes, spec.llc.ways) * 2 ** DIRECTORY_TAG_BITS);
+  if (spec.llc !== null) limits.push(setsOf(spec.llc.sliceBytes, spec.llc.ways) * 2 ** SHARED_TAG_BITS);
   const lines = Math.min(...limits);
   return {
     lines,

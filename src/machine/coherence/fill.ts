@@ -1,11 +1,11 @@
 /** How lines come into the shared level's cache and directory, and what leaves them for it. */
-import { find, INVALID, lineAt, place, remove, setOf, victimOf } from '../cache/tag-array.js';
-import { CACHE_ENTRY, DIRECTORY_ENTRY, SHARED_COUNTER } from './layout.js';
+import { find, INVALID, lineAt, place, setOf, victimOf } from '../cache/tag-array.js';
+import { ANSWER, ENTRY, SHARED_COUNTER } from './layout.js';
 import { clearSharers, invalidateEntry, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
-const { DIRTY, SHARED } = CACHE_ENTRY;
-const { EXCLUSIVE } = DIRECTORY_ENTRY;
+const { HELD_AT } = ANSWER;
+const { DIRTY, SHARED, EXCLUSIVE, OWNER_SHIFT, SHARERS, HOLDERS } = ENTRY;
 const { WRITEBACKS_OUT, DIRECTORY_EVICTIONS } = SHARED_COUNTER;
 const NO_ENTRY = INVALID;
 
@@ -14,14 +14,14 @@ export function writeBack(s: SharedLevel, socket: number, line: number): void {
   s.writeMemory(socket, line);
 }
 
-/** Puts a line that is not there into a slice of the cache. */
+/** Puts a line that is not there into a slice of the cache. @returns its position */
 export function insertCache(
   s: SharedLevel,
   socket: number,
   instance: number,
   line: number,
   flags: number,
-): void {
+): number {
   const { cache } = s;
   const set = setOf(cache, instance, line);
   const at = victimOf(cache, set);
@@ -29,16 +29,12 @@ export function insertCache(
   if (entry !== NO_ENTRY) {
     const victim = lineAt(cache, at);
     let dirty = entry & DIRTY;
-    if (s.installsOnMiss) {
-      const held = find(s.directory, instance, victim);
-      if (held >= 0) {
-        dirty |= invalidateEntry(s, held, socket, -1);
-        remove(s.directory, held);
-      }
-    }
+    // The holders of an inclusive cache's line.
+    if ((entry & HOLDERS) !== 0) dirty |= invalidateEntry(s, at, socket, -1);
     if (dirty !== 0) writeBack(s, socket, victim);
   }
   place(cache, set, at, line, flags);
+  return at;
 }
 
 /** Takes in a line that comes down from a private cache. */
@@ -60,32 +56,43 @@ export function takeIn(
 }
 
 /**
- * Notes the first holder of a line that the directory does not know. Where no way is free, the entry that came first is displaced.
- * @param state `EXCLUSIVE` and the owner, or 0 for a shared entry
+ * Notes the first holder of a line that nobody above holds. Where the directory has no way free, the entry that came first is displaced.
+ * @param cacheAt where the cache holds the line, or -1
+ * @param exclusive the holder may write
  */
-export function insertDirectory(
+export function noteHolder(
   s: SharedLevel,
   socket: number,
   instance: number,
   line: number,
-  state: number,
+  cacheAt: number,
+  exclusive: boolean,
   holder: number,
 ): void {
   const { directory } = s;
-  const set = setOf(directory, instance, line);
-  const at = victimOf(directory, set);
-  const entry = directory.words[at];
-  if (entry !== NO_ENTRY) {
-    const victim = lineAt(directory, at);
-    s.counts[DIRECTORY_EVICTIONS]++;
-    // Of a shared line the other socket may hold copies too.
-    const shared = s.sockets === 2 && (entry & EXCLUSIVE) === 0 ? SHARED : 0;
-    const dirty = invalidateEntry(s, at, socket, -1);
-    takeIn(s, socket, instance, victim, dirty, shared);
+  const holders = exclusive ? EXCLUSIVE | (holder << OWNER_SHIFT) : SHARERS;
+  let at = cacheAt;
+  if (s.installsOnMiss) {
+    directory.words[at] |= holders;
+  } else {
+    const set = setOf(directory, instance, line);
+    at = victimOf(directory, set);
+    if (directory.words[at] !== NO_ENTRY) displaceHolders(s, socket, instance, at);
+    place(directory, set, at, line, holders);
   }
-  place(directory, set, at, line, state);
-  if (state === 0) {
-    clearSharers(s, at);
-    setSharer(s, at, holder);
-  }
+  s.answer[HELD_AT] = at;
+  if (exclusive) return;
+  clearSharers(s, at);
+  setSharer(s, at, holder);
+}
+
+/** A directory's entry must go: so must all copies that it knows of. */
+function displaceHolders(s: SharedLevel, socket: number, instance: number, at: number): void {
+  const entry = s.directory.words[at];
+  const line = lineAt(s.directory, at);
+  s.counts[DIRECTORY_EVICTIONS]++;
+  // Of a shared line the other socket may hold copies too.
+  const shared = s.sockets === 2 && (entry & EXCLUSIVE) === 0 ? SHARED : 0;
+  const dirty = invalidateEntry(s, at, socket, -1);
+  takeIn(s, socket, instance, line, dirty, shared);
 }

@@ -4,19 +4,21 @@
 export const Source = { L1: 2, L2: 3, Llc: 4, Dram: 5 } as const;
 export type Source = (typeof Source)[keyof typeof Source];
 
-/** An entry of a last-level cache: tag << 2 | shared << 1 | dirty. */
-export const CACHE_ENTRY = {
-  BITS: 2,
+/** An entry of a last-level cache or of a directory: tag << 10 | holders << 2 | state of the cached line. */
+export const ENTRY = {
+  BITS: 10,
+  // Of a cached line.
   DIRTY: 1,
   /** Another socket may hold a copy: a reader gets no write permission. */
   SHARED: 2,
-} as const;
-
-/** An entry of a directory: tag << 8 | exclusive << 7 | owner; the owner is a cluster of the socket, and means nothing when not exclusive. */
-export const DIRECTORY_ENTRY = {
-  BITS: 8,
-  EXCLUSIVE: 128,
-  OWNER: 127,
+  // Of the caches above. In an inclusive cache a line that nobody holds has none of these bits.
+  OWNER_SHIFT: 2,
+  /** Cluster of the socket that holds the line exclusively. */
+  OWNER: 127 << 2,
+  EXCLUSIVE: 128 << 2,
+  /** What stands in the owner's place when the holders are sharers. */
+  SHARERS: 1 << 2,
+  HOLDERS: 255 << 2,
 } as const;
 
 /** What a requester is granted: Flag bits. */
@@ -24,13 +26,15 @@ export const GRANT = { DIRTY: 1, WRITABLE: 2 } as const;
 
 /** Words of the answer to a request. */
 export const ANSWER = {
-  WORDS: 4,
+  WORDS: 5,
   GRANTED: 0,
   SOURCE: 1,
   /** One-way latency between the core of the request and its slice, ps. */
   WAY_PS: 2,
   /** Cluster whose copy of the line may still be on its way and that the answer cannot precede; -1 for none. */
   SUPPLIER: 3,
+  /** Where the directory notes that the requester holds the line; it gives the line up by this. */
+  HELD_AT: 4,
 } as const;
 
 /** Counters of the shared level, by their index. */

@@ -1,11 +1,10 @@
 /** A miss of one socket looks into the caches of the other. */
 import { find, remove } from '../cache/tag-array.js';
-import { CACHE_ENTRY, DIRECTORY_ENTRY } from './layout.js';
-import { invalidateEntry, makeShared, setSharer } from './sharers.js';
+import { ENTRY } from './layout.js';
+import { findHeld, forgetHolders, invalidateEntry, makeShared, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
-const { DIRTY, SHARED } = CACHE_ENTRY;
-const { EXCLUSIVE, OWNER } = DIRECTORY_ENTRY;
+const { DIRTY, SHARED, EXCLUSIVE, OWNER, OWNER_SHIFT } = ENTRY;
 
 /**
  * Looks for the line in the other socket, on behalf of a miss in `socket`.
@@ -21,14 +20,14 @@ export function askOtherSocket(
   const { cache, directory } = s;
   const other = 1 - socket;
   const instance = other * s.slicesPerSocket + slice;
-  const held = find(directory, instance, line);
+  const held = findHeld(s, instance, line);
   const cacheAt = s.hasCache ? find(cache, instance, line) : -1;
   if (held < 0 && cacheAt < 0) return -1;
   let dirty = 0;
   if (exclusive) {
     if (held >= 0) {
       dirty |= invalidateEntry(s, held, other, -1);
-      remove(directory, held);
+      forgetHolders(s, held);
     }
     if (cacheAt >= 0) {
       dirty |= cache.words[cacheAt] & DIRTY;
@@ -38,7 +37,7 @@ export function askOtherSocket(
   }
   const entry = held >= 0 ? directory.words[held] : 0;
   if ((entry & EXCLUSIVE) !== 0) {
-    const owner = entry & OWNER;
+    const owner = (entry & OWNER) >> OWNER_SHIFT;
     dirty |= s.above.downgrade(other * s.clustersPerSocket + owner, line);
     makeShared(s, held);
     setSharer(s, held, owner);

@@ -1,17 +1,16 @@
 /** What a cluster asks of the shared level. */
 import { find, promote, remove } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
-import { insertCache, insertDirectory, takeIn } from './fill.js';
-import { ANSWER, CACHE_ENTRY, DIRECTORY_ENTRY, GRANT, SHARED_COUNTER, Source } from './layout.js';
+import { insertCache, noteHolder, takeIn } from './fill.js';
+import { ANSWER, ENTRY, GRANT, SHARED_COUNTER, Source } from './layout.js';
 import { hashLine, rangeOfHash } from './line-hash.js';
 import { askOtherSocket, invalidateOtherSocket } from './other-socket.js';
 import { invalidateEntry, isSharer, lowestSharer, makeShared, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
 const { Now: NOW, Ready: READY, Known: KNOWN } = Clock;
-const { GRANTED, SOURCE, WAY_PS, SUPPLIER } = ANSWER;
-const { DIRTY, SHARED } = CACHE_ENTRY;
-const { EXCLUSIVE, OWNER } = DIRECTORY_ENTRY;
+const { GRANTED, SOURCE, WAY_PS, SUPPLIER, HELD_AT } = ANSWER;
+const { DIRTY, SHARED, EXCLUSIVE, OWNER, OWNER_SHIFT, HOLDERS } = ENTRY;
 const { WRITABLE: GRANT_WRITABLE, DIRTY: GRANT_DIRTY } = GRANT;
 const { REQUESTS, HITS, MISSES, FORWARDS, INVALIDATIONS, REMOTE_FORWARDS } = SHARED_COUNTER;
 const { Llc: FROM_LLC, Dram: FROM_DRAM } = Source;
@@ -44,14 +43,15 @@ export function requestLine(
   clock[KNOWN] = start + s.slicePs;
   counts[REQUESTS]++;
   const held = find(s.directory, instance, line);
-  if (held >= 0) {
+  if (held >= 0 && (s.directory.words[held] & HOLDERS) !== 0) {
+    answer[HELD_AT] = held;
     return (s.directory.words[held] & EXCLUSIVE) !== 0
       ? askOwner(s, core, cluster, socket, instance, line, held, exclusive)
       : exclusive
         ? takeFromSharers(s, core, cluster, socket, slice, line, held)
         : joinSharers(s, cluster, socket, instance, line, held);
   }
-  const cacheAt = s.hasCache ? find(s.cache, instance, line) : -1;
+  const cacheAt = s.installsOnMiss ? held : s.hasCache ? find(s.cache, instance, line) : -1;
   return cacheAt >= 0
     ? takeFromCache(s, cluster, socket, slice, line, cacheAt, exclusive)
     : takeFromElsewhere(s, cluster, socket, slice, line, exclusive);
@@ -86,7 +86,7 @@ function askOwner(
   const { words } = s.directory;
   const local = cluster - socket * s.clustersPerSocket;
   const entry = words[held];
-  const owner = entry & OWNER;
+  const owner = (entry & OWNER) >> OWNER_SHIFT;
   if (owner === local) return answered(s, GRANT_WRITABLE);
   s.counts[HITS]++;
   s.counts[FORWARDS]++;
@@ -100,7 +100,7 @@ function askOwner(
   if (exclusive) {
     s.counts[INVALIDATIONS]++;
     answer[GRANTED] = GRANT_WRITABLE | above.invalidate(ownerCluster, line);
-    words[held] = (entry & ~OWNER) | local;
+    words[held] = (entry & ~OWNER) | (local << OWNER_SHIFT);
     return true;
   }
   const dirty = above.downgrade(ownerCluster, line);
@@ -110,6 +110,12 @@ function askOwner(
   takeIn(s, socket, instance, line, dirty, 0);
   answer[GRANTED] = 0;
   return true;
+}
+
+/** Position in the cache of a line that caches above hold, or -1. */
+function cachedBeside(s: SharedLevel, instance: number, line: number, held: number): number {
+  if (s.installsOnMiss) return held;
+  return s.hasCache ? find(s.cache, instance, line) : -1;
 }
 
 /** A cluster that wants to write takes the line from all that share it. */
@@ -125,13 +131,12 @@ function takeFromSharers(
   const { answer, clock, latency, counts, cache } = s;
   const { words } = s.directory;
   const local = cluster - socket * s.clustersPerSocket;
-  const entry = words[held];
-  const cacheAt = s.hasCache ? find(cache, socket * s.slicesPerSocket + slice, line) : -1;
+  const cacheAt = cachedBeside(s, socket * s.slicesPerSocket + slice, line, held);
   const wasSharer = isSharer(s, held, local);
   const before = counts[INVALIDATIONS];
   invalidateEntry(s, held, socket, cluster);
   const crossed = invalidateOtherSocket(s, socket, slice, line);
-  words[held] = (entry & ~OWNER) | EXCLUSIVE | local;
+  words[held] = (words[held] & ~HOLDERS) | EXCLUSIVE | (local << OWNER_SHIFT);
   let dirty = 0;
   if (cacheAt >= 0) {
     if (s.isVictim) {
@@ -163,7 +168,7 @@ function joinSharers(
   held: number,
 ): boolean {
   const { answer, cache } = s;
-  const cacheAt = s.hasCache ? find(cache, instance, line) : -1;
+  const cacheAt = cachedBeside(s, instance, line, held);
   if (cacheAt >= 0) answer[SUPPLIER] = socket * s.clustersPerSocket + lowestSharer(s, held);
   setSharer(s, held, cluster - socket * s.clustersPerSocket);
   if (cacheAt >= 0) {
@@ -202,7 +207,7 @@ function takeFromCache(
     if (granted !== 0) cache.words[cacheAt] = flags & ~SHARED;
     promote(cache, cacheAt);
   }
-  insertDirectory(s, socket, instance, line, granted === 0 ? 0 : EXCLUSIVE | local, local);
+  noteHolder(s, socket, instance, line, cacheAt, granted !== 0, local);
   return answered(s, granted);
 }
 
@@ -224,8 +229,8 @@ function takeFromElsewhere(
     remote = askOtherSocket(s, socket, slice, line, exclusive);
     if (remote >= 0) granted = exclusive ? GRANT_WRITABLE | (remote & GRANT_DIRTY) : 0;
   }
-  if (s.installsOnMiss) insertCache(s, socket, instance, line, granted === 0 ? SHARED : 0);
-  insertDirectory(s, socket, instance, line, granted === 0 ? 0 : EXCLUSIVE | local, local);
+  const cacheAt = s.installsOnMiss ? insertCache(s, socket, instance, line, granted === 0 ? SHARED : 0) : -1;
+  noteHolder(s, socket, instance, line, cacheAt, granted !== 0, local);
   if (remote >= 0) {
     s.counts[REMOTE_FORWARDS]++;
     s.counts[HITS]++;

@@ -5,16 +5,16 @@
  * A line that becomes shared is installed in the cache, so that further readers find it there.
  *
  * Inclusion. `victim`: filled by evictions from above; a line taken by one cluster leaves the cache. `inclusive`: filled by misses; evicting
- * a line invalidates it above; the directory has as many ways as the cache and cannot overflow, since it holds a subset of the cache's lines.
+ * a line invalidates it above; its own entries are the directory.
  * `none`: there is a directory only.
  *
  * Read `state.ts`, then `request.ts` and `release.ts`. Here is what is not in the hot path.
  */
 import { find, forEachEntry } from '../cache/tag-array.js';
 import { writeBack } from './fill.js';
-import { CACHE_ENTRY, SHARED_COUNTER } from './layout.js';
+import { ENTRY, SHARED_COUNTER } from './layout.js';
 import { hashLine, rangeOfHash } from './line-hash.js';
-import { holdersOf } from './sharers.js';
+import { findHeld, holdersOf } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
 export { Source } from './layout.js';
@@ -54,10 +54,15 @@ function instanceOf(s: SharedLevel, socket: number, line: number): number {
   return socket * s.slicesPerSocket + rangeOfHash(hashLine(line), s.slicesPerSocket);
 }
 
+/** Position of the directory's entry of a line that a socket's private caches hold, or -1. For checks. */
+export function heldAt(s: SharedLevel, socket: number, line: number): number {
+  return findHeld(s, instanceOf(s, socket, line), line);
+}
+
 /** Sharers that the directory knows of, for checks: cluster numbers in ascending order. */
 export function sharersOf(s: SharedLevel, line: number): number[] {
   return Array.from({ length: s.sockets }, (_, socket) => {
-    const held = find(s.directory, instanceOf(s, socket, line), line);
+    const held = heldAt(s, socket, line);
     return held < 0 ? [] : holdersOf(s, held, socket);
   }).flat();
 }
@@ -70,7 +75,7 @@ export function cachedAt(s: SharedLevel, socket: number, line: number): number {
 /** Whether a socket's cache holds the line: -1 no, 0 clean, 1 dirty. For checks. */
 export function cached(s: SharedLevel, socket: number, line: number): number {
   const at = cachedAt(s, socket, line);
-  return at < 0 ? -1 : s.cache.words[at] & CACHE_ENTRY.DIRTY;
+  return at < 0 ? -1 : s.cache.words[at] & ENTRY.DIRTY;
 }
 
 /** Writes all dirty lines to memory. For the end of a flushed run. */
@@ -79,9 +84,9 @@ export function flushSharedLevel(s: SharedLevel): void {
   for (let instance = 0; instance < s.sockets * s.slicesPerSocket; instance++) {
     const lines: number[] = [];
     forEachEntry(s.cache, instance, (line, flags, at) => {
-      if ((flags & CACHE_ENTRY.DIRTY) === 0) return;
+      if ((flags & ENTRY.DIRTY) === 0) return;
       lines.push(line);
-      s.cache.words[at] &= ~CACHE_ENTRY.DIRTY;
+      s.cache.words[at] &= ~ENTRY.DIRTY;
     });
     for (const line of lines) writeBack(s, Math.floor(instance / s.slicesPerSocket), line);
   }

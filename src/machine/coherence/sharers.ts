@@ -1,10 +1,22 @@
 /** Who holds a line: the directory entry's owner, or its sharers one bit each. */
-import { lineAt } from '../cache/tag-array.js';
-import { DIRECTORY_ENTRY, SHARED_COUNTER } from './layout.js';
+import { find, lineAt, remove } from '../cache/tag-array.js';
+import { ENTRY, SHARED_COUNTER } from './layout.js';
 import type { SharedLevel } from './state.js';
 
-const { EXCLUSIVE, OWNER } = DIRECTORY_ENTRY;
+const { EXCLUSIVE, OWNER, OWNER_SHIFT, SHARERS, HOLDERS } = ENTRY;
 const { INVALIDATIONS } = SHARED_COUNTER;
+
+/** Position of the directory's entry of a line that somebody above holds, or -1. */
+export function findHeld(s: SharedLevel, instance: number, line: number): number {
+  const at = find(s.directory, instance, line);
+  return at >= 0 && (s.directory.words[at] & HOLDERS) === 0 ? -1 : at;
+}
+
+/** Nobody above holds the line of an entry any more. */
+export function forgetHolders(s: SharedLevel, at: number): void {
+  if (s.installsOnMiss) s.directory.words[at] &= ~HOLDERS;
+  else remove(s.directory, at);
+}
 
 export function setSharer(s: SharedLevel, at: number, owner: number): void {
   s.masks[at * s.maskWords + (owner >> 5)] |= 1 << (owner & 31);
@@ -39,7 +51,7 @@ export function clearSharers(s: SharedLevel, at: number): void {
 
 /** Turns an entry into a shared one with no sharers yet. */
 export function makeShared(s: SharedLevel, at: number): void {
-  s.directory.words[at] &= ~(EXCLUSIVE | OWNER);
+  s.directory.words[at] = (s.directory.words[at] & ~HOLDERS) | SHARERS;
   clearSharers(s, at);
 }
 
@@ -47,7 +59,7 @@ export function makeShared(s: SharedLevel, at: number): void {
 export function holdersOf(s: SharedLevel, at: number, socket: number): number[] {
   const base = socket * s.clustersPerSocket;
   const entry = s.directory.words[at];
-  if ((entry & EXCLUSIVE) !== 0) return [base + (entry & OWNER)];
+  if ((entry & EXCLUSIVE) !== 0) return [base + ((entry & OWNER) >> OWNER_SHIFT)];
   const holders: number[] = [];
   for (let cluster = 0; cluster < s.clustersPerSocket; cluster++)
     if (isSharer(s, at, cluster)) holders.push(base + cluster);
@@ -59,7 +71,8 @@ export function invalidateEntry(s: SharedLevel, at: number, socket: number, exce
   const entry = s.directory.words[at];
   const line = lineAt(s.directory, at);
   const base = socket * s.clustersPerSocket;
-  if ((entry & EXCLUSIVE) !== 0) return invalidateIn(s, base + (entry & OWNER), line, except);
+  if ((entry & EXCLUSIVE) !== 0)
+    return invalidateIn(s, base + ((entry & OWNER) >> OWNER_SHIFT), line, except);
   let dirty = 0;
   const first = at * s.maskWords;
   for (let word = 0; word < s.maskWords; word++) {

@@ -1,7 +1,7 @@
 import { createTagArray, type TagArray } from '../cache/tag-array.js';
 import type { ClockRegisters } from '../clock.js';
 import type { LatencyModel } from '../interconnect/latency.js';
-import { ANSWER, CACHE_ENTRY, DIRECTORY_ENTRY, SHARED_COUNTERS } from './layout.js';
+import { ANSWER, ENTRY, SHARED_COUNTERS } from './layout.js';
 
 /** What the shared level asks of the private caches of a cluster. */
 export interface PrivateCaches {
@@ -51,6 +51,7 @@ export interface SharedLevel {
   readonly isVictim: boolean;
   /** Tags by slice, the slices of a socket side by side. A level without a cache gets one of a single line that is never filled. */
   readonly cache: TagArray;
+  /** The entries of an inclusive cache tell who holds a line above: there the directory is the cache. */
   readonly directory: TagArray;
   readonly maskWords: number;
   /** Sharers of a directory entry that is not exclusive, `maskWords` from its position times that on. */
@@ -73,8 +74,9 @@ export function createSharedLevel(shape: SharedLevelShape, parts: SharedLevelPar
   const { sockets, clustersPerSocket, slicesPerSocket, sets, cacheWays, inclusion } = shape;
   const slices = sockets * slicesPerSocket;
   const hasCache = cacheWays > 0;
-  const cache = createTagArray(slices, hasCache ? sets : 1, Math.max(1, cacheWays), CACHE_ENTRY.BITS);
-  const directory = createTagArray(slices, sets, shape.directoryWays, DIRECTORY_ENTRY.BITS);
+  const cache = createTagArray(slices, hasCache ? sets : 1, Math.max(1, cacheWays), ENTRY.BITS);
+  const directory =
+    inclusion === 'inclusive' ? cache : createTagArray(slices, sets, shape.directoryWays, ENTRY.BITS);
   const maskWords = Math.ceil(clustersPerSocket / 32);
   return {
     sockets,

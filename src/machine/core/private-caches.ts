@@ -1,6 +1,5 @@
 /** The caches of a core and its cluster: what comes in, what it displaces, what others take away. */
 import {
-  FLAG_BITS,
   Flag,
   find,
   forEachEntry,
@@ -11,55 +10,62 @@ import {
   setOf,
   victimOf,
 } from '../cache/tag-array.js';
+import { ANSWER } from '../coherence/layout.js';
 import { giveUpLine } from '../coherence/release.js';
 import { CORE, CoreCounter } from './layout.js';
 import type { EngineState } from './state.js';
 import { count } from './wait.js';
 
 const { Dirty: DIRTY, Writable: WRITABLE } = Flag;
-const FLAG_MASK = (1 << FLAG_BITS) - 1;
+const { HELD_AT } = ANSWER;
 const NO_ENTRY = INVALID;
 const { SHIFT: CORE_SHIFT, CLUSTER } = CORE;
 const { L1Writebacks: L1_WRITEBACKS } = CoreCounter;
 
-/** Puts a line that is not there into an L1D. */
+/** Puts a line that is not there into an L1D. Without an L2 it must be the one that the shared level has just been asked for. */
 export function fillL1(e: EngineState, core: number, line: number, flags: number): void {
   const { l1 } = e;
   const set = setOf(l1, core, line);
   const at = victimOf(l1, set);
   const entry = l1.words[at];
   const victim = lineAt(l1, at);
+  const victimHeldAt = e.hasL2 ? -1 : e.heldAt[at];
   place(l1, set, at, line, flags);
+  if (!e.hasL2) e.heldAt[at] = e.shared.answer[HELD_AT];
   if (entry === NO_ENTRY) return;
   if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
-  dropFromL1(e, core, victim, entry & FLAG_MASK);
+  if (e.hasL2) writeDown(e, core, victim, entry);
+  else giveUp(e, core, victim, victimHeldAt, entry);
 }
 
-/** Puts a line that is not there into an L2. */
+/** Puts the line that the shared level has just been asked for into an L2 that does not hold it. */
 export function fillL2(e: EngineState, cluster: number, line: number, flags: number): void {
   const { l2 } = e;
   const set = setOf(l2, cluster, line);
   const at = victimOf(l2, set);
   const entry = l2.words[at];
   const victim = lineAt(l2, at);
+  const victimHeldAt = e.heldAt[at];
   place(l2, set, at, line, flags);
-  if (entry !== NO_ENTRY) dropFromL2(e, cluster, victim, entry & FLAG_MASK);
+  e.heldAt[at] = e.shared.answer[HELD_AT];
+  if (entry !== NO_ENTRY) dropFromL2(e, cluster, victim, victimHeldAt, entry);
 }
 
-/** A line has left an L1D: what is new in it goes down. */
-export function dropFromL1(e: EngineState, core: number, line: number, flags: number): void {
-  if (!e.hasL2) {
-    giveUpLine(e.shared, core, line, (flags & DIRTY) !== 0, (flags & WRITABLE) !== 0);
-  } else if ((flags & DIRTY) !== 0) {
-    const at = find(e.l2, e.ints[(core << CORE_SHIFT) + CLUSTER], line);
-    if (at >= 0) e.l2.words[at] |= DIRTY | WRITABLE;
-  }
+/** A line has left an L1D, or is shared from now on: what is new in it goes down to the L2. */
+function writeDown(e: EngineState, core: number, line: number, flags: number): void {
+  if ((flags & DIRTY) === 0) return;
+  const at = find(e.l2, e.ints[(core << CORE_SHIFT) + CLUSTER], line);
+  if (at >= 0) e.l2.words[at] |= DIRTY | WRITABLE;
 }
 
 /** A line has left an L2: its copies above go too, and the shared level is given what is left. */
-export function dropFromL2(e: EngineState, cluster: number, line: number, flags: number): void {
-  const dirty = (flags & DIRTY) | dropFromL1s(e, cluster, line);
-  giveUpLine(e.shared, cluster, line, dirty !== 0, (flags & WRITABLE) !== 0 || dirty !== 0);
+function dropFromL2(e: EngineState, cluster: number, line: number, heldAt: number, flags: number): void {
+  giveUp(e, cluster, line, heldAt, flags | dropFromL1s(e, cluster, line));
+}
+
+/** A line has left a last private level. */
+function giveUp(e: EngineState, cluster: number, line: number, heldAt: number, flags: number): void {
+  giveUpLine(e.shared, cluster, line, heldAt, (flags & DIRTY) !== 0, (flags & (WRITABLE | DIRTY)) !== 0);
 }
 
 /** Removes a line from the L1Ds of a cluster. @returns 1 if one had modified it */
@@ -118,7 +124,7 @@ export function askSiblings(
     if (other === core) continue;
     const at = find(l1, other, line);
     if (at < 0) continue;
-    if ((l1.words[at] & DIRTY) !== 0) dropFromL1(e, other, line, DIRTY);
+    if ((l1.words[at] & DIRTY) !== 0) writeDown(e, other, line, DIRTY);
     if (exclusive) remove(l1, at);
     else {
       keeps = true;
@@ -132,12 +138,10 @@ export function askSiblings(
 export function flushPrivateCaches(e: EngineState): void {
   const instances = e.hasL2 ? e.clusters : e.cores;
   for (let instance = 0; instance < instances; instance++) {
-    const held: [number, number][] = [];
-    forEachEntry(e.l2, instance, (line, flags) => held.push([line, flags]));
-    for (const [line, flags] of held) {
-      remove(e.l2, find(e.l2, instance, line));
-      if (e.hasL2) dropFromL2(e, instance, line, flags);
-      else dropFromL1(e, instance, line, flags);
-    }
+    forEachEntry(e.l2, instance, (line, flags, at) => {
+      remove(e.l2, at);
+      if (e.hasL2) dropFromL2(e, instance, line, e.heldAt[at], flags);
+      else giveUp(e, instance, line, e.heldAt[at], flags);
+    });
   }
 }

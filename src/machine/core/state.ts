@@ -83,6 +83,8 @@ export interface EngineState {
   readonly l1: TagArray;
   /** The last private level, where prefetches go: the L2, or the L1D where there is none. */
   readonly l2: TagArray;
+  /** By position in the last private level: where the directory notes that its cluster holds the line. */
+  readonly heldAt: Int32Array;
   readonly shared: SharedLevel;
   readonly memory: MemoryPort;
   readonly streamer: Streamer | null;
@@ -157,6 +159,7 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     hasL2: parts.l2 !== null,
     l1: parts.l1,
     l2: parts.l2 ?? parts.l1,
+    heldAt: new Int32Array((parts.l2 ?? parts.l1).words.length),
     shared: parts.shared,
     memory: parts.memory,
     streamer: parts.streamer,

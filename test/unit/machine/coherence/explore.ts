@@ -8,7 +8,7 @@ import { createClock } from '../../../../src/machine/clock.js';
 import { ANSWER, GRANT } from '../../../../src/machine/coherence/layout.js';
 import { giveUpLine, purgeLine } from '../../../../src/machine/coherence/release.js';
 import { requestLine } from '../../../../src/machine/coherence/request.js';
-import { cached, sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
+import { cached, heldAt, sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
 import { createSharedLevel, type SharedLevel } from '../../../../src/machine/coherence/state.js';
 import { createLatencyModel } from '../../../../src/machine/interconnect/latency.js';
 
@@ -144,7 +144,14 @@ class Model {
         if (copy === null) return;
         this.#handed.set(line, copy.fresh);
         this.#set(cluster, line, null);
-        giveUpLine(this.level, cluster, line, copy.dirty, copy.writable);
+        giveUpLine(
+          this.level,
+          cluster,
+          line,
+          heldAt(this.level, this.socketOf(cluster), line),
+          copy.dirty,
+          copy.writable,
+        );
         break;
       case 'store past the caches':
         purgeLine(this.level, -1, line);
