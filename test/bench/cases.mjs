@@ -108,7 +108,7 @@ export const cases = {
     'Dinero IV': 3.1,
     'cachegrind D1 + LL': 8.1,
   }),
-  'dram-stream': dram('stream_r', 'stream_r', 2_000_000, { 'Ramulator 2.1': 0.152, DRAMsim3: 0.247 }),
-  'dram-random': dram('random_r', 'random_r', 2_000_000, { 'Ramulator 2.1': 0.112, DRAMsim3: 0.103 }),
-  'dram-mix': dram('mixed (trace c)', 'mixed', 2_000_000, { 'Ramulator 2.1': 0.175, DRAMsim3: 0.192 }),
+  'dram-stream': dram('stream_r', 'stream_r', 8_000_000, { 'Ramulator 2.1': 0.152, DRAMsim3: 0.247 }),
+  'dram-random': dram('random_r', 'random_r', 8_000_000, { 'Ramulator 2.1': 0.112, DRAMsim3: 0.103 }),
+  'dram-mix': dram('mixed (trace c)', 'mixed', 8_000_000, { 'Ramulator 2.1': 0.175, DRAMsim3: 0.192 }),
 };

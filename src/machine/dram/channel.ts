@@ -2,7 +2,7 @@
 import { popRequest, pushRequest, type RequestRing } from './arrival-queue.js';
 import { accept, fits, issue } from './controller.js';
 import { CHANNEL, COUNTER, ENTRY, NEVER } from './layout.js';
-import { type AddressMap, bankOfLine, rowOfLine } from './mapping.js';
+import { type AddressMap, placeOfLine } from './mapping.js';
 import { catchUpRefresh } from './refresh.js';
 import { choose, reconsider } from './scheduler.js';
 import { type DramState, REBASE_AT, rebaseChannel } from './state.js';
@@ -21,6 +21,10 @@ export interface ChannelSet {
   readonly map: AddressMap;
   readonly interleaveLines: number;
   readonly channelsPerSocket: number;
+  /** Their reciprocals, and that of `tCKps`. */
+  readonly perInterleave: number;
+  readonly perChannels: number;
+  readonly perTCK: number;
   readonly tCKps: number;
   /** End of a read's data after its column command, cycles. */
   readonly readCycles: number;
@@ -49,9 +53,9 @@ export function enqueueRequest(
     pushRequest(set.arrivals[channel], line, direction, timePs, tag);
     return;
   }
-  const absolute = Math.ceil(timePs / set.tCKps - EDGE_SLACK);
+  const absolute = Math.ceil(timePs * set.perTCK - EDGE_SLACK);
   if (absolute - d.baseCycle[channel] >= REBASE_CYCLE) rebase(d, channel, absolute - d.baseCycle[channel]);
-  const cycle = absolute - d.baseCycle[channel];
+  const cycle = (absolute - d.baseCycle[channel]) | 0;
   const at = admit(set, channel, line, direction, timePs, tag, timePs, cycle);
   if (at >= 0) {
     const free = d.words[channel * CHANNEL_STRIDE + COMMAND_FREE];
@@ -98,6 +102,25 @@ function rebase(d: DramState, channel: number, cycles: number): void {
   }
 }
 
+/** Low 32 bits of a line's number within its channel. Multiplying by the reciprocal of a divisor is exact for the half above a whole number. */
+function localLine(set: ChannelSet, line: number): number {
+  const { interleaveLines, channelsPerSocket } = set;
+  if (channelsPerSocket === 1) return line | 0;
+  if (interleaveLines === 1) return Math.floor((line + 0.5) * set.perChannels) | 0;
+  const block = Math.floor((line + 0.5) * set.perInterleave);
+  return (
+    (Math.floor((block + 0.5) * set.perChannels) * interleaveLines + (line - block * interleaveLines)) | 0
+  );
+}
+
+/** Channel of its socket that holds a line. */
+export function channelOfLine(set: ChannelSet, line: number): number {
+  const { channelsPerSocket } = set;
+  if (channelsPerSocket === 1) return 0;
+  const block = set.interleaveLines === 1 ? line : Math.floor((line + 0.5) * set.perInterleave);
+  return (block - Math.floor((block + 0.5) * set.perChannels) * channelsPerSocket) | 0;
+}
+
 /** Puts a request into the controller's queue at `nowPs`, which is `cycle`. Returns its bank, or -1 if a queued write answers it. */
 function admit(
   set: ChannelSet,
@@ -109,21 +132,11 @@ function admit(
   nowPs: number,
   cycle: number,
 ): number {
-  const { d, map, interleaveLines } = set;
-  const block = Math.floor(line / interleaveLines);
-  const local =
-    (Math.floor(block / set.channelsPerSocket) * interleaveLines + (line - block * interleaveLines)) | 0;
-  const at = accept(
-    d,
-    channel,
-    local,
-    bankOfLine(map, local),
-    rowOfLine(map, local),
-    direction,
-    arrivalPs,
-    tag,
-    cycle,
-  );
+  const { d } = set;
+  const local = localLine(set, line);
+  const place = placeOfLine(set.map, local);
+  const bank = place & d.bankMask;
+  const at = accept(d, channel, local, bank, place >>> set.map.bankBits, direction, arrivalPs, tag, cycle);
   if (at < 0) {
     d.counters[channel * COUNTER_STRIDE + FORWARDED]++;
     d.counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;

@@ -1,6 +1,7 @@
 /** A channel's controller: takes requests into its queues and issues the commands that the scheduler has chosen. */
 import { accountBurst, accountWake } from './account.js';
-import { BANK, BANK_MORE, CHANNEL, COMMAND, COUNTER, ENTRY, FOUND } from './layout.js';
+import { BANK, BANK_MORE, CHANNEL, COMMAND, COUNTER, ENTRY, FOUND, SEQUENCE_LIMIT } from './layout.js';
+import { offerOpened, raiseBound, renumber, updateOffer, updateOffers, withdrawOpened } from './offers.js';
 import { catchUpRefresh, closeBank, closeRank, refresh } from './refresh.js';
 import {
   addRequest,
@@ -11,7 +12,6 @@ import {
   releaseRequest,
   unlinkRequest,
 } from './requests.js';
-import { setActive, updateOffer, updateOffers } from './scheduler.js';
 import { bankAt, type DramState } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
@@ -33,6 +33,8 @@ const { READ, WRITE, ACTIVATE, PRECHARGE, PRECHARGE_ALL } = COMMAND;
 const { UNDECIDED, EMPTY, CONFLICT } = FOUND;
 const FOUND_HIT = FOUND.HIT;
 const { STRIDE: COUNTER_STRIDE, FOUND_BASE, READ_LINES, WRITTEN_LINES, ACTIVATES, PRECHARGES } = COUNTER;
+
+const FIRST_BEYOND = SEQUENCE_LIMIT;
 
 /** Whether the controller's queue of a direction has a free entry. */
 export function fits(d: DramState, channel: number, direction: number): boolean {
@@ -64,6 +66,7 @@ export function accept(
     if (words[c + REFRESH_NEXT] <= cycle) catchUpRefresh(d, channel, cycle);
     accountWake(d.account, channel, cycle);
   }
+  if (words[c + SEQUENCE] === FIRST_BEYOND) renumber(d, channel);
   const entry = addRequest(d, channel, at, direction, row);
   words[entry + LINE] = line;
   words[entry + TAG] = tag;
@@ -85,7 +88,9 @@ export function issue(d: DramState, channel: number, cycle: number): number {
   const c = channel * CHANNEL_STRIDE;
   const at = words[c + CHOSEN_AT];
   const entry = words[c + CHOSEN_ENTRY];
-  switch (words[c + CHOSEN_COMMAND]) {
+  const command = words[c + CHOSEN_COMMAND];
+  if (command < PRECHARGE_ALL) raiseBound(d, channel, at, command);
+  switch (command) {
     case READ:
     case WRITE:
       issueColumn(d, channel, at, entry, cycle);
@@ -116,7 +121,7 @@ function issueColumn(d: DramState, channel: number, at: number, entry: number, c
   accountBurst(d, channel, at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
   column(d, at, direction, cycle);
   if (opened) {
-    setActive(d, at, -1);
+    withdrawOpened(d, at, direction);
   } else {
     unlinkRequest(d, entry);
     words[c + QUEUED + direction]--;
@@ -153,6 +158,5 @@ function issueActivate(d: DramState, channel: number, at: number, entry: number,
   words[channel * CHANNEL_STRIDE + QUEUED + (words[entry + LIST] & 1)]--;
   activate(d, at, words[entry + ROW], cycle);
   findHits(d, at);
-  setActive(d, at, entry);
-  updateOffers(d, channel, at);
+  offerOpened(d, channel, at, entry);
 }

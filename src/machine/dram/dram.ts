@@ -1,7 +1,7 @@
 import type { DramMemorySpec } from '../spec.js';
 import { readAccount } from './account.js';
 import { createRequestRing } from './arrival-queue.js';
-import { type ChannelSet, enqueueRequest, stepChannel } from './channel.js';
+import { type ChannelSet, channelOfLine, enqueueRequest, stepChannel } from './channel.js';
 import { fits } from './controller.js';
 import { CHANNEL, COUNTER, FOUND } from './layout.js';
 import { compileMapping } from './mapping.js';
@@ -45,6 +45,9 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     map: compileMapping(spec.controller.mapping, spec.part),
     interleaveLines,
     channelsPerSocket,
+    perInterleave: 1 / interleaveLines,
+    perChannels: 1 / channelsPerSocket,
+    perTCK: 1 / d.tCKps,
     tCKps: d.tCKps,
     readCycles: nCL + nBL,
     unloadedReadPs,
@@ -71,7 +74,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     answerPs: set.answerPs,
     unloadedPs: set.unloadedPs,
     idleReadPs: unloadedReadPs[FOUND.EMPTY],
-    channelOf: (line) => Math.floor(line / interleaveLines) % channelsPerSocket,
+    channelOf: (line) => channelOfLine(set, line),
     enqueue: (channel, line, isWrite, timePs, tag) =>
       enqueueRequest(set, channel, line, isWrite ? 1 : 0, timePs, tag),
     step: (channel) => stepChannel(set, channel),

@@ -36,17 +36,20 @@ const LINE_BYTES = 64;
 /** Seed of the arrival process of the references. */
 const ARRIVAL_SEED = 0x9e3779b9;
 
+/** Of a write: it is answered when it is accepted, which is no latency of memory. */
+const NO_LATENCY = -1;
+/** Latencies are counted in as many intervals to find their percentiles. */
+const INTERVALS = 2 ** 15;
+
 /** A running experiment: its channel, its pattern and what has been seen so far. */
 interface Run {
   readonly dram: Dram;
   readonly tCKps: number;
   readonly pattern: Pattern;
   readonly requests: number;
-  /** Start of each request's latency, ps, by its number, which is its tag. */
-  readonly startPs: Float64Array;
-  readonly latencies: Float64Array;
+  /** By a request's number, which is its tag: the start of its latency until it is answered, then the latency, ps; `NO_LATENCY` for an answered write. */
+  readonly latencyPs: Float64Array;
   sent: number;
-  reads: number;
   endPs: number;
 }
 
@@ -62,10 +65,8 @@ export function runDramExperiment(spec: DramMemorySpec, experiment: DramExperime
     tCKps,
     pattern: createPattern(experiment.pattern),
     requests,
-    startPs: new Float64Array(requests),
-    latencies: new Float64Array(requests),
+    latencyPs: new Float64Array(requests),
     sent: 0,
-    reads: 0,
     endPs: 0,
   };
   run.pattern.next();
@@ -82,20 +83,24 @@ export function runDramExperiment(spec: DramMemorySpec, experiment: DramExperime
 
 /** Offers a request per cycle as long as the controller takes it. */
 function saturate(run: Run): void {
-  const { dram } = run;
+  const { dram, tCKps } = run;
+  const { nextPs } = dram;
   let offerCycle = 0;
-  while (run.sent < run.requests || dram.nextPs[0] < Infinity) {
-    const open = run.sent < run.requests && dram.accepts(0, run.pattern.isWrite);
-    const offerPs = Math.floor(offerCycle * run.tCKps);
-    if (open && offerPs <= dram.nextPs[0]) {
+  while (run.sent < run.requests) {
+    if (!dram.accepts(0, run.pattern.isWrite)) {
+      // What this command makes room for is offered a cycle later.
+      const cycle = Math.ceil(nextPs[0] / tCKps - 1e-3) + 1;
+      take(run);
+      if (cycle > offerCycle) offerCycle = cycle;
+      continue;
+    }
+    const offerPs = Math.floor(offerCycle * tCKps);
+    if (offerPs <= nextPs[0]) {
       send(run, offerPs);
       offerCycle++;
-    } else {
-      const cycle = Math.ceil(dram.nextPs[0] / run.tCKps - 1e-3);
-      take(run);
-      if (!open) offerCycle = Math.max(offerCycle, cycle + 1);
-    }
+    } else take(run);
   }
+  while (nextPs[0] < Infinity) take(run);
 }
 
 function chase(run: Run): void {
@@ -125,40 +130,68 @@ function arrive(run: Run, perCycle: number): void {
 }
 
 function send(run: Run, timePs: number): void {
-  run.startPs[run.sent] = timePs;
-  run.dram.enqueue(0, run.pattern.line, run.pattern.isWrite, timePs, run.sent);
+  const { pattern } = run;
+  run.latencyPs[run.sent] = timePs;
+  run.dram.enqueue(0, pattern.line, pattern.isWrite, timePs, run.sent);
   run.sent++;
-  run.pattern.next();
+  pattern.next();
 }
 
 /** Takes one step; returns the tag that it answered. */
 function take(run: Run): number {
-  const { dram } = run;
-  const stepPs = dram.nextPs[0];
+  const { dram, latencyPs } = run;
+  if (dram.nextPs[0] > run.endPs) run.endPs = dram.nextPs[0];
   const tag = dram.step(0);
-  run.endPs = Math.max(run.endPs, stepPs);
   if (tag < 0) return tag;
-  run.endPs = Math.max(run.endPs, dram.answerPs[0]);
-  // Writes are answered when they are accepted, which is no latency of memory; a forwarded read's is one cycle.
-  if (dram.unloadedPs[0] > 0) run.latencies[run.reads++] = dram.answerPs[0] - run.startPs[tag];
+  const answerPs = dram.answerPs[0];
+  if (answerPs > run.endPs) run.endPs = answerPs;
+  // A forwarded read's latency is one cycle.
+  latencyPs[tag] = dram.unloadedPs[0] > 0 ? answerPs - latencyPs[tag] : NO_LATENCY;
   return tag;
 }
 
 function summarise(run: Run, nBL: number): DramExperimentResult {
-  const { dram, endPs, tCKps } = run;
+  const { dram, endPs, tCKps, latencyPs } = run;
   const { rowHits, rowEmpty, rowConflicts, readLatencyPs } = dram.statistics();
-  const sorted = run.latencies.subarray(0, run.reads).sort();
-  const percentileNs = (share: number): number =>
-    sorted.length === 0 ? 0 : sorted[Math.floor(share * (sorted.length - 1))] / 1000;
+  let reads = 0;
+  for (let i = 0; i < run.requests; i++) if (latencyPs[i] !== NO_LATENCY) latencyPs[reads++] = latencyPs[i];
+  const latencies = latencyPs.subarray(0, reads);
   const gbps = (run.requests * LINE_BYTES * 1000) / endPs;
   return {
     gbps,
     percentOfPeak: (100 * gbps * nBL * tCKps) / (LINE_BYTES * 1000),
-    averageReadLatencyNs: readLatencyPs / Math.max(1, run.reads) / 1000,
-    p50Ns: percentileNs(0.5),
-    p99Ns: percentileNs(0.99),
+    averageReadLatencyNs: readLatencyPs / Math.max(1, reads) / 1000,
+    p50Ns: percentile(latencies, 0.5) / 1000,
+    p99Ns: percentile(latencies, 0.99) / 1000,
     rowHitRate: rowHits / (rowHits + rowEmpty + rowConflicts),
     cycles: Math.round(endPs / tCKps),
     busTime: dram.busTime(0, endPs),
   };
+}
+
+/** The value at `share` of the sorted values, 0 if there are none: the values are narrowed down to those of its interval until they are all the same. */
+function percentile(values: Float64Array, share: number): number {
+  if (values.length === 0) return 0;
+  let rank = Math.floor(share * (values.length - 1));
+  let left = values;
+  for (;;) {
+    let least = left[0];
+    let most = least;
+    for (let i = 0; i < left.length; i++) {
+      if (left[i] < least) least = left[i];
+      if (left[i] > most) most = left[i];
+    }
+    if (least === most) return least;
+    const scale = (INTERVALS - 1) / (most - least);
+    const counts = new Uint32Array(INTERVALS);
+    for (let i = 0; i < left.length; i++) counts[Math.floor((left[i] - least) * scale)]++;
+    let interval = 0;
+    for (; counts[interval] <= rank; interval++) rank -= counts[interval];
+    const inside = new Float64Array(counts[interval]);
+    let count = 0;
+    for (let i = 0; i < left.length; i++) {
+      if (Math.floor((left[i] - least) * scale) === interval) inside[count++] = left[i];
+    }
+    left = inside;
+  }
 }

@@ -21,8 +21,30 @@ export const COMMAND = {
   REFRESH: 5,
 } as const;
 
+/**
+ * Key of an offer, the smallest wins: cycles until it is ready, class, sequence number of its request. The lowest bits, all but the cycles, are kept with the
+ * bank. Delays are at most the sum of all timings, which is checked when a DRAM is created.
+ */
+export const KEY = { CLASS_SHIFT: 14, DELAY_SHIFT: 17, DELAY_LIMIT: 2 ** 14 - 1 } as const;
+/** Requests are numbered anew when they come to it. */
+export const SEQUENCE_LIMIT = 2 ** 14;
+
+/**
+ * Who goes first among commands that are ready in the same cycle; within a class the oldest request's. The request beyond the age limit comes before
+ * all. Then what keeps the scarcer resource busy: the column command of an opened row that has waited for the bus, an activate that has
+ * waited for tFAW, the column command of an opened row that has waited for its own bank alone. Then refresh, then queued requests.
+ */
+export const CLASS = {
+  AGED: 0,
+  OPENED_BUS: 1,
+  ACTIVATE_WINDOW: 2,
+  OPENED_BANK: 3,
+  REFRESH: 4,
+  QUEUED: 5,
+} as const;
+
 export const CHANNEL = {
-  STRIDE: 16,
+  STRIDE: 32,
   /** First cycle at which the command bus is free. */
   COMMAND_FREE: 0,
   /** Cycle of the chosen command, or `NEVER`. */
@@ -37,7 +59,7 @@ export const CHANNEL = {
   QUEUED: 6,
   /** Requests in the queues and in the banks' active slots. */
   HELD: 8,
-  /** Requests accepted so far; wraps. */
+  /** Sequence number of the next request. */
   SEQUENCE: 9,
   /** The request that has passed the age limit, or -1. */
   AGED: 10,
@@ -49,6 +71,11 @@ export const CHANNEL = {
   FREE: 13,
   /** Priority class of the chosen command. */
   CHOSEN_CLASS: 14,
+  /** Earliest cycle of the other offers of the chosen one's kind in its rank: the bound of that kind once the chosen one is issued. */
+  CHOSEN_NEXT_BOUND: 15,
+  /** What a look at the offers of one kind has found beside the best key: its bank, and the second best key. */
+  SCAN_AT: 16,
+  SCAN_SECOND: 17,
 } as const;
 
 export const RANK = {
@@ -81,8 +108,8 @@ export const BANK = {
   READY: 1,
   GROUP_AT: 5,
   RANK_AT: 6,
-  /** Two words: oldest queued request, or -1. */
-  HEAD: 7,
+  /** Two words: class and age of what the bank offers while reads (writes) are served; with an active request the first word is that of its column command. */
+  KEY: 7,
   /** Two words: oldest queued request for the open row, or -1. */
   HIT: 9,
   /** The request that opened the row and has not had its column command yet, or -1. It is queued no more. */
@@ -95,26 +122,30 @@ export const BANK = {
 
 /** Banks of a rank by what they wait for, one bit each. */
 export const MASK = {
-  STRIDE: 8,
-  /** Banks with an active request. */
+  STRIDE: 16,
+  /** Two words: banks with an active request that reads (writes). */
   OPENED: 0,
   /** Two words each: banks that offer a column command, an activate, a precharge, while reads (writes) are served. */
   COLUMN: 2,
   ACTIVATE: 4,
   PRECHARGE: 6,
+  /** As many words again: no bank of the mask is ready before this cycle. A bound may be too low, never too high. */
+  BOUND: 8,
 } as const;
 
 /** Words of a bank that a scheduling decision does not look at. */
 export const BANK_MORE = {
-  STRIDE: 4,
+  STRIDE: 8,
   /** log2 of the stride. */
-  SHIFT: 2,
+  SHIFT: 3,
+  /** Two words: oldest queued request, or -1. */
+  HEAD: 0,
   /** Two words: youngest queued request; valid while there is one. */
-  TAIL: 0,
+  TAIL: 2,
   /** Column commands since the activate. */
-  COLUMNS: 2,
+  COLUMNS: 4,
   /** Cycles by which tRRD and tFAW delayed the activate. */
-  ACTIVATE_DELAY: 3,
+  ACTIVATE_DELAY: 5,
 } as const;
 
 export const ENTRY = {
@@ -133,7 +164,7 @@ export const ENTRY = {
   TAG: 5,
   /** Cycle at which the controller's queue took it. */
   ACCEPTED: 6,
-  /** Order of acceptance within the channel; wraps, so compare differences. */
+  /** Order of acceptance within the channel, below `SEQUENCE_LIMIT`. */
   SEQUENCE: 7,
 } as const;
 

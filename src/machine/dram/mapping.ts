@@ -9,19 +9,21 @@ import type { DramPartSpec } from '../spec.js';
  * MICRO 2000). The hash keeps the mapping one to one.
  */
 export interface AddressMap {
-  readonly banks: CompiledPieces;
-  readonly rows: CompiledPieces;
-  readonly hashed: boolean;
+  /**
+   * Where a line lies: its row above its bank. Every bit of both is an XOR of bits of the line, so the place of a line is the XOR of the places of its four
+   * bytes, each alone: 256 words for each byte, the lowest byte's first.
+   */
+  readonly places: Int32Array;
+  readonly bankBits: number;
 }
 
 /** Pieces of a field (or of the flat bank number): bits `mask << shift` of the line are bits `mask << out` of the field. */
-interface CompiledPieces {
-  readonly count: number;
-  readonly shift: Int32Array;
-  readonly mask: Int32Array;
-  readonly out: Int32Array;
+interface CompiledPiece {
+  readonly shift: number;
+  readonly mask: number;
+  readonly out: number;
   /** Row bit that is XORed to the piece's lowest bit, or -1. */
-  readonly hash: Int32Array;
+  readonly hash: number;
 }
 
 const FIELDS = ['column', 'bank-group', 'bank', 'rank', 'row'] as const;
@@ -122,42 +124,57 @@ function createMap(pieces: readonly Piece[], wanted: Record<Field, number>): Add
     'bank-group': wanted.bank,
     rank: wanted.bank + wanted['bank-group'],
   };
-  const compile = (chosen: readonly Piece[]): CompiledPieces => ({
-    count: chosen.length,
-    shift: Int32Array.from(chosen, (piece) => piece.shift),
-    mask: Int32Array.from(chosen, (piece) => 2 ** piece.bits - 1),
-    out: Int32Array.from(chosen, (piece) => base[piece.field] + piece.fieldShift),
-    hash: Int32Array.from(chosen, (piece) => piece.hashFrom),
-  });
+  const compile = (chosen: readonly Piece[]): CompiledPiece[] =>
+    chosen.map((piece) => ({
+      shift: piece.shift,
+      mask: 2 ** piece.bits - 1,
+      out: base[piece.field] + piece.fieldShift,
+      hash: piece.hashFrom,
+    }));
   const some = pieces.filter((piece) => piece.bits > 0);
-  return {
-    rows: compile(some.filter((piece) => piece.field === 'row')),
-    banks: compile(some.filter((piece) => piece.field !== 'row' && piece.field !== 'column')),
-    hashed: some.some((piece) => piece.hashFrom >= 0),
-  };
+  const rows = compile(some.filter((piece) => piece.field === 'row'));
+  const banks = compile(some.filter((piece) => piece.field !== 'row' && piece.field !== 'column'));
+  const bankBits = wanted.bank + wanted['bank-group'] + wanted.rank;
+  const places = new Int32Array(4 * 256);
+  for (let byte = 0; byte < 4; byte++) {
+    for (let value = 0; value < 256; value++) {
+      const line = value << (8 * byte);
+      const row = extract(rows, line);
+      places[byte * 256 + value] = (row << bankBits) | (extract(banks, line) ^ hashOf(banks, row));
+    }
+  }
+  return { places, bankBits };
+}
+
+/** Row and bank of a line within its channel, packed as in `AddressMap.places`. Takes the low 32 bits of the local line. */
+export function placeOfLine(map: AddressMap, line: number): number {
+  const { places } = map;
+  return (
+    places[line & 255] ^
+    places[256 + ((line >>> 8) & 255)] ^
+    places[512 + ((line >>> 16) & 255)] ^
+    places[768 + (line >>> 24)]
+  );
 }
 
 /** Bank of a line within its channel: (rank * bankGroups + bankGroup) * banksPerGroup + bank. Takes the low 32 bits of the local line. */
 export function bankOfLine(map: AddressMap, line: number): number {
-  const bank = extract(map.banks, line);
-  return map.hashed ? bank ^ hashOf(map.banks, extract(map.rows, line)) : bank;
+  return placeOfLine(map, line) & (2 ** map.bankBits - 1);
 }
 
 /** Row of a line within its bank. Lines beyond the part's capacity wrap around. */
 export function rowOfLine(map: AddressMap, line: number): number {
-  return extract(map.rows, line);
+  return placeOfLine(map, line) >>> map.bankBits;
 }
 
-function extract(pieces: CompiledPieces, line: number): number {
-  const { count, shift, mask, out } = pieces;
+function extract(pieces: readonly CompiledPiece[], line: number): number {
   let value = 0;
-  for (let i = 0; i < count; i++) value |= ((line >>> shift[i]) & mask[i]) << out[i];
+  for (const { shift, mask, out } of pieces) value |= ((line >>> shift) & mask) << out;
   return value;
 }
 
-function hashOf(banks: CompiledPieces, row: number): number {
-  const { count, mask, out, hash } = banks;
+function hashOf(banks: readonly CompiledPiece[], row: number): number {
   let value = 0;
-  for (let i = 0; i < count; i++) if (hash[i] >= 0) value |= ((row >>> hash[i]) & mask[i]) << out[i];
+  for (const { mask, out, hash } of banks) if (hash >= 0) value |= ((row >>> hash) & mask) << out;
   return value;
 }

@@ -1,8 +1,8 @@
 /** All-bank refresh of ranks, and the refreshes that an idle channel has done meanwhile. */
 import { accountRefresh } from './account.js';
 import { BANK, CHANNEL, COUNTER, NEVER, RANK } from './layout.js';
+import { updateOffers } from './offers.js';
 import { forgetHits } from './requests.js';
-import { updateOffers } from './scheduler.js';
 import { type DramState, firstBankOf, rankAt } from './state.js';
 import { earliestPrechargeAll, earliestRefresh, precharge, refreshRank } from './timing.js';
 

@@ -5,8 +5,8 @@
 import { BANK, BANK_MORE, CHANNEL, ENTRY, FOUND } from './layout.js';
 import type { DramState } from './state.js';
 
-const { SHIFT: BANK_SHIFT, OPEN_ROW, HEAD, HIT, ACTIVE } = BANK;
-const { SHIFT: MORE_SHIFT, TAIL } = BANK_MORE;
+const { SHIFT: BANK_SHIFT, OPEN_ROW, HIT, ACTIVE } = BANK;
+const { SHIFT: MORE_SHIFT, HEAD, TAIL } = BANK_MORE;
 const { STRIDE: CHANNEL_STRIDE, FREE } = CHANNEL;
 const { ROW, LINE, LIST, NEXT, FOUND: FOUND_WORD } = ENTRY;
 const { UNDECIDED } = FOUND;
@@ -33,10 +33,10 @@ export function addRequest(
   words[entry + LIST] = list;
   words[entry + NEXT] = -1;
   words[entry + FOUND_WORD] = UNDECIDED;
-  const tail = moreAt(d, at) + TAIL + direction;
-  if (words[list + HEAD] < 0) words[list + HEAD] = entry;
-  else words[words[tail] + NEXT] = entry;
-  words[tail] = entry;
+  const more = moreAt(d, at) + direction;
+  if (words[more + HEAD] < 0) words[more + HEAD] = entry;
+  else words[words[more + TAIL] + NEXT] = entry;
+  words[more + TAIL] = entry;
   if (words[list + HIT] < 0 && words[at + OPEN_ROW] === row) words[list + HIT] = entry;
   return entry;
 }
@@ -47,14 +47,15 @@ export function unlinkRequest(d: DramState, entry: number): void {
   const list = words[entry + LIST];
   const after = words[entry + NEXT];
   if (words[list + HIT] === entry) words[list + HIT] = nextForRow(words, after, words[entry + ROW]);
-  let before = words[list + HEAD];
+  const more = moreAt(d, list & ~1) + (list & 1);
+  let before = words[more + HEAD];
   if (before === entry) {
-    words[list + HEAD] = after;
+    words[more + HEAD] = after;
     return;
   }
   while (words[before + NEXT] !== entry) before = words[before + NEXT];
   words[before + NEXT] = after;
-  if (after < 0) words[moreAt(d, list & ~1) + TAIL + (list & 1)] = before;
+  if (after < 0) words[more + TAIL] = before;
 }
 
 /** Returns an unlinked entry to its channel's pool. */
@@ -68,8 +69,9 @@ export function releaseRequest(d: DramState, channel: number, entry: number): vo
 export function findHits(d: DramState, at: number): void {
   const { words } = d;
   const row = words[at + OPEN_ROW];
-  words[at + HIT] = nextForRow(words, words[at + HEAD], row);
-  words[at + HIT + 1] = nextForRow(words, words[at + HEAD + 1], row);
+  const more = moreAt(d, at);
+  words[at + HIT] = nextForRow(words, words[more + HEAD], row);
+  words[at + HIT + 1] = nextForRow(words, words[more + HEAD + 1], row);
 }
 
 /** Forgets the hits of a bank that has been closed. */
@@ -83,7 +85,7 @@ export function holdsWrite(d: DramState, at: number, line: number): boolean {
   const { words } = d;
   const active = words[at + ACTIVE];
   if (active >= 0 && (words[active + LIST] & 1) === 1 && words[active + LINE] === line) return true;
-  let entry = words[at + HEAD + 1];
+  let entry = words[moreAt(d, at) + HEAD + 1];
   while (entry >= 0 && words[entry + LINE] !== line) entry = words[entry + NEXT];
   return entry >= 0;
 }

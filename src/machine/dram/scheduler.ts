@@ -1,110 +1,51 @@
 /**
- * FR-FCFS. A bank whose row has just been opened for a request offers that request's column command. Any other bank offers the column command of
- * its oldest row hit, else what its oldest request needs next. Of all offers the first to be ready is chosen; of those ready together the oldest
- * request's. A row is closed only when nothing queued wants it or a request is overaged.
+ * FR-FCFS: of all that the banks offer the command is chosen that is ready first; of those ready together the one of the first class, and within it the oldest request's.
+ * A row is closed only when nothing queued wants it or a request is overaged.
  */
-import { BANK, CHANNEL, COMMAND, ENTRY, GROUP, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
+import {
+  BANK,
+  BANK_MORE,
+  CHANNEL,
+  CLASS,
+  COMMAND,
+  ENTRY,
+  GROUP,
+  KEY,
+  LONG_AGO,
+  MASK,
+  NEVER,
+  RANK,
+} from './layout.js';
+import { updateKey } from './offers.js';
+import { moreAt } from './requests.js';
 import { type DramState, firstBankOf, rankAt } from './state.js';
 import { earliest, earliestPrechargeAll, earliestRefresh } from './timing.js';
 
 const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
 const { STRIDE: CHANNEL_STRIDE, NEXT, CHOSEN_COMMAND, CHOSEN_AT, CHOSEN_ENTRY, CHOSEN_CLASS } = CHANNEL;
-const { WRITE_MODE, QUEUED, HELD, AGED, AGE_CHECK, REFRESH_NEXT, SEQUENCE: SEQUENCE_COUNT } = CHANNEL;
-const {
-  STRIDE: BANK_STRIDE,
-  SHIFT: BANK_SHIFT,
-  OPEN_ROW,
-  READY: BANK_READY,
-  GROUP_AT,
-  HEAD,
-  HIT,
-  ACTIVE,
-  OFFER,
-  OFFER_ENTRY,
-} = BANK;
+const { WRITE_MODE, QUEUED, HELD, AGED, AGE_CHECK, REFRESH_NEXT, CHOSEN_NEXT_BOUND, SCAN_AT, SCAN_SECOND } =
+  CHANNEL;
+const { STRIDE: BANK_STRIDE, READY: BANK_READY, GROUP_AT, ACTIVE, OFFER, OFFER_ENTRY, KEY: BANK_KEY } = BANK;
+const { HEAD } = BANK_MORE;
 const { READY: GROUP_READY } = GROUP;
 const { STRIDE: RANK_STRIDE, READY: RANK_READY, REFRESH_DUE, WINDOW_BOUND } = RANK;
-const { STRIDE: MASK_STRIDE, OPENED, COLUMN, ACTIVATE: ACTIVATE_MASK, PRECHARGE: PRECHARGE_MASK } = MASK;
-const { ROW, LIST, ACCEPTED, SEQUENCE } = ENTRY;
-
-/**
- * Who goes first among commands that are ready in the same cycle; within a class the oldest request's. The request beyond the age limit comes before
- * all (class 0). Then what keeps the scarcer resource busy: the column command of an opened row that has waited for the bus, an activate that has
- * waited for tFAW, the column command of an opened row that has waited for its own bank alone. Then refresh, then queued requests.
- */
-const CLASS_OPENED_BUS = 1;
-const CLASS_ACTIVATE_WINDOW = 2;
-const CLASS_OPENED_BANK = 3;
-const CLASS_REFRESH = 4;
-const CLASS_QUEUED = 5;
-
-/**
- * Key of an offer, the smallest wins: cycles until it is ready (9 bits), class (3), age (19). Longer delays are told apart by looking again
- * later; requests accepted more than 2^19 others ago count as equally old.
- */
-const DELAY_SHIFT = 22;
-const DELAY_LIMIT = 2 ** 9 - 1;
-const CLASS_SHIFT = 19;
-const CLASS_MASK = 7 << CLASS_SHIFT;
-const OPENED_BUS_KEY = CLASS_OPENED_BUS << CLASS_SHIFT;
-const OPENED_BANK_STEP = (CLASS_OPENED_BANK - CLASS_OPENED_BUS) << CLASS_SHIFT;
-const QUEUED_KEY = CLASS_QUEUED << CLASS_SHIFT;
-const ACTIVATE_WINDOW_STEP = (CLASS_QUEUED - CLASS_ACTIVATE_WINDOW) << CLASS_SHIFT;
-const AGE_LIMIT = 2 ** 19;
+const {
+  STRIDE: MASK_STRIDE,
+  OPENED,
+  COLUMN,
+  ACTIVATE: ACTIVATE_MASK,
+  PRECHARGE: PRECHARGE_MASK,
+  BOUND,
+} = MASK;
+const { LIST, ACCEPTED, SEQUENCE } = ENTRY;
+const { CLASS_SHIFT, DELAY_SHIFT } = KEY;
+const CLASS_MASK = 7;
+const CLASS_REFRESH = CLASS.REFRESH;
+const CLASS_QUEUED = CLASS.QUEUED;
+/** From the class that an offer has by its key to the one that it has for what it waits for. */
+const OPENED_BANK_STEP = (CLASS.OPENED_BANK - CLASS.OPENED_BUS) << CLASS_SHIFT;
+const ACTIVATE_WINDOW_STEP = (CLASS.QUEUED - CLASS.ACTIVATE_WINDOW) << CLASS_SHIFT;
 const NO_KEY = 2 ** 31 - 1;
-
-/** To be called when a bank's queued requests of a direction or its row have changed: renews what it offers while that direction is served. */
-export function updateOffer(d: DramState, channel: number, at: number, direction: number): void {
-  const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  let entry = -1;
-  let command = -1;
-  if (words[at + ACTIVE] < 0) {
-    const openRow = words[at + OPEN_ROW];
-    const aged = words[c + AGED];
-    entry = words[at + HIT + direction];
-    if (aged >= 0 && words[aged + LIST] === at + direction) entry = aged;
-    else if (entry < 0) entry = words[at + HEAD + direction];
-    if (entry >= 0) command = openRow < 0 ? ACTIVATE : words[entry + ROW] === openRow ? direction : PRECHARGE;
-  }
-  words[at + OFFER_ENTRY + direction] = entry;
-  const before = words[at + OFFER + direction];
-  if (command === before) return;
-  words[at + OFFER + direction] = command;
-  const masks = maskAt(d, at) + direction;
-  const bit = 1 << bankInRank(d, at);
-  if (before >= 0) words[masks + maskOf(before)] &= ~bit;
-  if (command >= 0) words[masks + maskOf(command)] |= bit;
-}
-
-function maskOf(command: number): number {
-  return command === ACTIVATE ? ACTIVATE_MASK : command === PRECHARGE ? PRECHARGE_MASK : COLUMN;
-}
-
-/** Masks of a bank's rank. */
-function maskAt(d: DramState, at: number): number {
-  return d.masksAt + ((at - d.banksAt) >> (BANK_SHIFT + d.rankShift)) * MASK_STRIDE;
-}
-
-function bankInRank(d: DramState, at: number): number {
-  return ((at - d.banksAt) >> BANK_SHIFT) & (d.banksPerRank - 1);
-}
-
-/** The same for both directions. */
-export function updateOffers(d: DramState, channel: number, at: number): void {
-  updateOffer(d, channel, at, 0);
-  // Most banks have reads alone: no write listed and none offered.
-  if ((d.words[at + HEAD + 1] & d.words[at + OFFER + 1]) >= 0) updateOffer(d, channel, at, 1);
-}
-
-/** Gives a bank the request that has opened its row, or takes it away (-1). The bank's offers are to be renewed after it. */
-export function setActive(d: DramState, at: number, entry: number): void {
-  const { words } = d;
-  const bit = 1 << bankInRank(d, at);
-  words[at + ACTIVE] = entry;
-  if (entry >= 0) words[maskAt(d, at) + OPENED] |= bit;
-  else words[maskAt(d, at) + OPENED] &= ~bit;
-}
 
 /** Chooses a channel's next command, to be issued at `from` or later, and writes it to the channel's words. */
 export function choose(d: DramState, channel: number, from: number): void {
@@ -148,114 +89,203 @@ export function reconsider(d: DramState, channel: number, at: number, direction:
   words[c + CHOSEN_COMMAND] = command;
   words[c + CHOSEN_AT] = at;
   words[c + CHOSEN_ENTRY] = words[at + OFFER_ENTRY + mode];
+  words[c + CHOSEN_NEXT_BOUND] = from;
 }
 
 /**
  * Chooses among the banks' offers. Ranks whose refresh is due by `dueBy` only finish what they have opened.
  *
- * This is the innermost loop of the model. Which bank wins is as good as random, so the smallest key is found without branches.
+ * This is the innermost loop of the model. Banks are looked at by the kind of their offer, the kind first that may be ready first; kinds that cannot be
+ * ready as early as the best offer so far are not looked at. Most decisions look at one kind.
  */
 function chooseOffer(d: DramState, channel: number, from: number, dueBy: number): void {
   const { words, ranks } = d;
   const c = channel * CHANNEL_STRIDE;
   const mode = words[c + WRITE_MODE];
-  const aged = words[c + AGED];
-  const oldest = (words[c + SEQUENCE_COUNT] - AGE_LIMIT) | 0;
   let best = NO_KEY;
   let bestAt = -1;
+  let second = NO_KEY;
   for (let r = channel * ranks; r < (channel + 1) * ranks; r++) {
     const rank = d.ranksAt + r * RANK_STRIDE;
     const masks = d.masksAt + r * MASK_STRIDE;
-    const banks = d.banksAt + r * d.banksPerRank * BANK_STRIDE;
-
-    for (let mask = words[masks + OPENED]; mask !== 0; mask &= mask - 1) {
-      const at = banks + (31 - Math.clz32(mask & -mask)) * BANK_STRIDE;
-      const entry = words[at + ACTIVE];
-      const command = words[entry + LIST] & 1;
-      const shared = later(
-        words[words[at + GROUP_AT] + GROUP_READY + command],
-        words[rank + RANK_READY + command],
-      );
-      const own = words[at + BANK_READY + command];
-      let key = keyOf(later(own, shared) - from, words[entry + SEQUENCE] - oldest);
-      key |= OPENED_BUS_KEY + (((shared - own - 1) >> 31) & OPENED_BANK_STEP);
-      if (entry === aged) key &= ~CLASS_MASK;
-      const less = (key - best) >> 31;
-      best += (key - best) & less;
-      bestAt += (at - bestAt) & less;
-    }
-    if (words[rank + REFRESH_DUE] <= dueBy) continue;
-
-    for (let mask = words[masks + COLUMN + mode]; mask !== 0; mask &= mask - 1) {
-      const at = banks + (31 - Math.clz32(mask & -mask)) * BANK_STRIDE;
-      const entry = words[at + OFFER_ENTRY + mode];
-      const shared = later(words[words[at + GROUP_AT] + GROUP_READY + mode], words[rank + RANK_READY + mode]);
-      let key =
-        keyOf(later(words[at + BANK_READY + mode], shared) - from, words[entry + SEQUENCE] - oldest) |
-        QUEUED_KEY;
-      if (entry === aged) key &= ~CLASS_MASK;
-      const less = (key - best) >> 31;
-      best += (key - best) & less;
-      bestAt += (at - bestAt) & less;
+    const banks = d.banksAt + ((r * BANK_STRIDE) << d.rankShift);
+    let readFrom = words[masks + OPENED] === 0 ? NEVER : words[masks + BOUND + OPENED];
+    let writeFrom = words[masks + OPENED + 1] === 0 ? NEVER : words[masks + BOUND + OPENED + 1];
+    let columnFrom = NEVER;
+    let activateFrom = NEVER;
+    let prechargeFrom = NEVER;
+    if (words[rank + REFRESH_DUE] > dueBy) {
+      const m = masks + mode;
+      if (words[m + COLUMN] !== 0) columnFrom = words[m + BOUND + COLUMN];
+      if (words[m + PRECHARGE_MASK] !== 0) prechargeFrom = words[m + BOUND + PRECHARGE_MASK];
+      if (words[m + ACTIVATE_MASK] !== 0) {
+        const bound = words[m + BOUND + ACTIVATE_MASK];
+        const shared = words[rank + RANK_READY + ACTIVATE];
+        activateFrom = bound > shared ? bound : shared;
+      }
     }
 
-    for (let mask = words[masks + PRECHARGE_MASK + mode]; mask !== 0; mask &= mask - 1) {
-      const at = banks + (31 - Math.clz32(mask & -mask)) * BANK_STRIDE;
-      const entry = words[at + OFFER_ENTRY + mode];
-      let key =
-        keyOf(words[at + BANK_READY + PRECHARGE] - from, words[entry + SEQUENCE] - oldest) | QUEUED_KEY;
-      if (entry === aged) key &= ~CLASS_MASK;
-      const less = (key - best) >> 31;
-      best += (key - best) & less;
-      bestAt += (at - bestAt) & less;
-    }
-
-    // Most waiting banks wait for tRRD or tFAW: no need to look at each when all are later than what is found.
-    const rankReady = words[rank + RANK_READY + ACTIVATE];
-    if (bestAt >= 0 && rankReady - from > best >> DELAY_SHIFT) continue;
-    const windowStep = words[rank + WINDOW_BOUND] & ACTIVATE_WINDOW_STEP;
-    for (let mask = words[masks + ACTIVATE_MASK + mode]; mask !== 0; mask &= mask - 1) {
-      const at = banks + (31 - Math.clz32(mask & -mask)) * BANK_STRIDE;
-      const entry = words[at + OFFER_ENTRY + mode];
-      const own = later(
-        words[at + BANK_READY + ACTIVATE],
-        words[words[at + GROUP_AT] + GROUP_READY + ACTIVATE],
-      );
-      let key = keyOf(later(own, rankReady) - from, words[entry + SEQUENCE] - oldest);
-      key |= QUEUED_KEY - (((own - rankReady - 1) >> 31) & windowStep);
-      if (entry === aged) key &= ~CLASS_MASK;
-      const less = (key - best) >> 31;
-      best += (key - best) & less;
-      bestAt += (at - bestAt) & less;
+    for (;;) {
+      const column = columnFrom < writeFrom ? columnFrom : writeFrom;
+      const row = activateFrom < prechargeFrom ? activateFrom : prechargeFrom;
+      const other = column < row ? column : row;
+      const first = readFrom < other ? readFrom : other;
+      if (first === NEVER || first - from > best >> DELAY_SHIFT) break;
+      let key = NO_KEY;
+      let kind = masks;
+      if (first === readFrom) {
+        readFrom = NEVER;
+        kind += OPENED;
+        key = scanColumns(words, c, words[kind], banks, rank, from, 0, BANK_KEY, OPENED_BANK_STEP);
+      } else if (first === activateFrom) {
+        activateFrom = NEVER;
+        kind += ACTIVATE_MASK + mode;
+        key = scanActivates(words, c, words[kind], banks, rank, from, BANK_KEY + mode);
+      } else if (first === prechargeFrom) {
+        prechargeFrom = NEVER;
+        kind += PRECHARGE_MASK + mode;
+        key = scanPrecharges(words, c, words[kind], banks, from, BANK_KEY + mode);
+      } else if (first === columnFrom) {
+        columnFrom = NEVER;
+        kind += COLUMN + mode;
+        key = scanColumns(words, c, words[kind], banks, rank, from, mode, BANK_KEY + mode, 0);
+      } else {
+        writeFrom = NEVER;
+        kind += OPENED + 1;
+        key = scanColumns(words, c, words[kind], banks, rank, from, 1, BANK_KEY, OPENED_BANK_STEP);
+      }
+      words[kind + BOUND] = from + (key >> DELAY_SHIFT);
+      if (key < best) {
+        best = key;
+        bestAt = words[c + SCAN_AT];
+        second = words[c + SCAN_SECOND];
+      }
     }
   }
   if (bestAt < 0) {
     words[c + NEXT] = NEVER;
     return;
   }
-  if (best >> DELAY_SHIFT === DELAY_LIMIT) {
-    chooseOffer(d, channel, from + DELAY_LIMIT, dueBy);
-    return;
-  }
   const active = words[bestAt + ACTIVE];
   words[c + NEXT] = from + (best >> DELAY_SHIFT);
-  words[c + CHOSEN_CLASS] = (best & CLASS_MASK) >> CLASS_SHIFT;
+  words[c + CHOSEN_CLASS] = (best >> CLASS_SHIFT) & CLASS_MASK;
   words[c + CHOSEN_AT] = bestAt;
   words[c + CHOSEN_ENTRY] = active >= 0 ? active : words[bestAt + OFFER_ENTRY + mode];
   words[c + CHOSEN_COMMAND] = active >= 0 ? words[active + LIST] & 1 : words[bestAt + OFFER + mode];
+  words[c + CHOSEN_NEXT_BOUND] = from + (second >> DELAY_SHIFT);
 }
 
-/** Key of an offer that is ready after `delay` cycles (or has been for long), without its class. */
-function keyOf(delay: number, age: number): number {
-  const waited = delay & ~(delay >> 31);
-  const beyond = waited - DELAY_LIMIT;
-  return ((waited - (beyond & ~(beyond >> 31))) << DELAY_SHIFT) | (age & ~(age >> 31));
+/*
+ * The three looks at the banks of a mask. Each returns the smallest key and leaves its bank and the second smallest with the channel. Which bank wins is as good as
+ * random, so the smallest is found without branches; `a - ((a - b) & ((a - b) >> 31))` is the larger of two.
+ */
+
+/** Column commands of one direction. `step` is added to the key of one that has waited for its bank alone, unless it is the overaged request's. */
+function scanColumns(
+  words: Int32Array,
+  c: number,
+  mask: number,
+  banks: number,
+  rank: number,
+  from: number,
+  command: number,
+  keyWord: number,
+  step: number,
+): number {
+  const ready = BANK_READY + command;
+  const groupWord = GROUP_READY + command;
+  const rankReady = words[rank + RANK_READY + command];
+  let best = NO_KEY;
+  let second = NO_KEY;
+  let bestAt = 0;
+  for (let left = mask; left !== 0; left &= left - 1) {
+    const at = banks + (31 - Math.clz32(left & -left)) * BANK_STRIDE;
+    const own = words[at + ready];
+    const gap = (words[words[at + GROUP_AT] + groupWord] - rankReady) | 0;
+    const shared = rankReady + (gap & ~(gap >> 31));
+    const key = words[at + keyWord];
+    const late = (shared - own) | 0;
+    const delay = (own + (late & ~(late >> 31)) - from) | 0;
+    const offer =
+      (((delay & ~(delay >> 31)) << DELAY_SHIFT) +
+        key +
+        (((late - 1) >> 31) & step & (-(key >> CLASS_SHIFT) >> 31))) |
+      0;
+    const less = (offer - best) >> 31;
+    const larger = offer - ((offer - best) & less);
+    second += (larger - second) & ((larger - second) >> 31);
+    best += (offer - best) & less;
+    bestAt += (at - bestAt) & less;
+  }
+  words[c + SCAN_AT] = bestAt;
+  words[c + SCAN_SECOND] = second;
+  return best;
 }
 
-/** The larger of two cycles, without a branch. They are less than 2^31 apart. */
-function later(a: number, b: number): number {
-  const difference = (a - b) | 0;
-  return a - (difference & (difference >> 31));
+/** Activates. One that the four-activate window alone holds back goes before other queued commands. */
+function scanActivates(
+  words: Int32Array,
+  c: number,
+  mask: number,
+  banks: number,
+  rank: number,
+  from: number,
+  keyWord: number,
+): number {
+  const rankReady = words[rank + RANK_READY + ACTIVATE];
+  const step = words[rank + WINDOW_BOUND] & ACTIVATE_WINDOW_STEP;
+  let best = NO_KEY;
+  let second = NO_KEY;
+  let bestAt = 0;
+  for (let left = mask; left !== 0; left &= left - 1) {
+    const at = banks + (31 - Math.clz32(left & -left)) * BANK_STRIDE;
+    const bank = words[at + BANK_READY + ACTIVATE];
+    const gap = (words[words[at + GROUP_AT] + GROUP_READY + ACTIVATE] - bank) | 0;
+    const own = bank + (gap & ~(gap >> 31));
+    const key = words[at + keyWord];
+    const early = (rankReady - own) | 0;
+    const delay = (own + (early & ~(early >> 31)) - from) | 0;
+    const offer =
+      (((delay & ~(delay >> 31)) << DELAY_SHIFT) +
+        key -
+        (~(early >> 31) & step & (-(key >> CLASS_SHIFT) >> 31))) |
+      0;
+    const less = (offer - best) >> 31;
+    const larger = offer - ((offer - best) & less);
+    second += (larger - second) & ((larger - second) >> 31);
+    best += (offer - best) & less;
+    bestAt += (at - bestAt) & less;
+  }
+  words[c + SCAN_AT] = bestAt;
+  words[c + SCAN_SECOND] = second;
+  return best;
+}
+
+/** Precharges, which only their own bank holds back. */
+function scanPrecharges(
+  words: Int32Array,
+  c: number,
+  mask: number,
+  banks: number,
+  from: number,
+  keyWord: number,
+): number {
+  let best = NO_KEY;
+  let second = NO_KEY;
+  let bestAt = 0;
+  for (let left = mask; left !== 0; left &= left - 1) {
+    const at = banks + (31 - Math.clz32(left & -left)) * BANK_STRIDE;
+    const delay = (words[at + BANK_READY + PRECHARGE] - from) | 0;
+    const offer = (((delay & ~(delay >> 31)) << DELAY_SHIFT) + words[at + keyWord]) | 0;
+    const less = (offer - best) >> 31;
+    const larger = offer - ((offer - best) & less);
+    second += (larger - second) & ((larger - second) >> 31);
+    best += (offer - best) & less;
+    bestAt += (at - bestAt) & less;
+  }
+  words[c + SCAN_AT] = bestAt;
+  words[c + SCAN_SECOND] = second;
+  return best;
 }
 
 /** Chooses while a refresh is due: ranks finish what they have opened, close all banks, refresh; the other ranks work on. */
@@ -314,13 +344,18 @@ function checkAge(d: DramState, channel: number, now: number): void {
   const first = d.banksAt + channel * banksPerChannel * BANK_STRIDE;
   let oldest = -1;
   for (let at = first; at < first + banksPerChannel * BANK_STRIDE; at += BANK_STRIDE) {
-    for (const entry of [words[at + ACTIVE], words[at + HEAD], words[at + HEAD + 1]]) {
-      if (entry >= 0 && (oldest < 0 || ((words[entry + SEQUENCE] - words[oldest + SEQUENCE]) | 0) < 0))
-        oldest = entry;
-    }
+    const more = moreAt(d, at);
+    oldest = olderOf(words, oldest, words[at + ACTIVE]);
+    oldest = olderOf(words, oldest, words[more + HEAD]);
+    oldest = olderOf(words, oldest, words[more + HEAD + 1]);
   }
   const limit = words[oldest + ACCEPTED] + d.ageLimit;
   words[c + AGED] = limit <= now ? oldest : -1;
   words[c + AGE_CHECK] = limit <= now ? NEVER : limit;
-  if (limit <= now) updateOffers(d, channel, words[oldest + LIST] & ~1);
+  if (limit <= now) updateKey(d, channel, words[oldest + LIST] & ~1);
+}
+
+function olderOf(words: Int32Array, first: number, second: number): number {
+  if (second < 0) return first;
+  return first < 0 || words[second + SEQUENCE] < words[first + SEQUENCE] ? second : first;
 }

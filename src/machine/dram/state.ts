@@ -1,7 +1,19 @@
 import type { DramMemorySpec, DramTimings } from '../spec.js';
 import { type BusAccount, createBusAccount, rebaseAccount } from './account.js';
 import { type ColumnGaps, columnGaps } from './gaps.js';
-import { BANK, BANK_MORE, CHANNEL, COUNTER, ENTRY, GROUP, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
+import {
+  BANK,
+  BANK_MORE,
+  CHANNEL,
+  COUNTER,
+  ENTRY,
+  GROUP,
+  KEY,
+  LONG_AGO,
+  MASK,
+  NEVER,
+  RANK,
+} from './layout.js';
 import { ROW_POLICIES, type RowPolicy } from './row-policy.js';
 
 /** All state of a DRAM's channels as plain data, with what of the spec their hot functions need. See `layout.ts` for the words. */
@@ -20,6 +32,8 @@ export interface DramState {
   /** log2 of it. */
   readonly rankShift: number;
   readonly banksPerChannel: number;
+  /** One less than it. */
+  readonly bankMask: number;
   readonly entriesPerChannel: number;
   /** First words of the sections. Channels start at word 0. */
   readonly ranksAt: number;
@@ -55,6 +69,13 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
   // A request that has opened a row leaves its queue, so that banks may hold one each beside the queues.
   const entriesPerChannel = controller.readQueueEntries + controller.writeQueueEntries + banksPerChannel;
   if (banksPerRank > 32) throw new RangeError(`a rank of ${banksPerRank} banks is not supported; at most 32`);
+  const { nREFI, ...delays } = timings;
+  const longest = Object.values(delays).reduce((sum, cycles) => sum + cycles, 0);
+  if (longest > KEY.DELAY_LIMIT) {
+    throw new RangeError(
+      `the timings of ${part.name} without nREFI are ${longest} cycles in all; at most ${KEY.DELAY_LIMIT} are supported`,
+    );
+  }
   const aligned = (words: number): number => Math.ceil(words / 16) * 16;
   const ranksAt = aligned(channels * CHANNEL.STRIDE);
   const groupsAt = ranksAt + aligned(channels * ranks * RANK.STRIDE);
@@ -68,7 +89,7 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     const c = channel * CHANNEL.STRIDE;
     words[c + CHANNEL.NEXT] = NEVER;
     words[c + CHANNEL.AGED] = -1;
-    words[c + CHANNEL.REFRESH_NEXT] = controller.refresh ? Math.floor(timings.nREFI / ranks) : NEVER;
+    words[c + CHANNEL.REFRESH_NEXT] = controller.refresh ? Math.floor(nREFI / ranks) : NEVER;
     const first = entriesAt + channel * entriesPerChannel * ENTRY.STRIDE;
     words[c + CHANNEL.FREE] = first;
     for (let i = 0; i < entriesPerChannel; i++) {
@@ -80,13 +101,18 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     const at = ranksAt + index * RANK.STRIDE;
     words.fill(LONG_AGO, at, at + RANK.FOUR_ACTIVATES + 4);
     // Ranks take turns, so that one of them can always work; one rank alone refreshes first after a whole interval.
-    words[at + RANK.REFRESH_DUE] = Math.floor((timings.nREFI * ((index % ranks) + 1)) / ranks);
+    words[at + RANK.REFRESH_DUE] = Math.floor((nREFI * ((index % ranks) + 1)) / ranks);
   }
   words.fill(LONG_AGO, groupsAt, banksAt);
+  for (let index = 0; index < channels * ranks; index++) {
+    const at = masksAt + index * MASK.STRIDE + MASK.BOUND;
+    words.fill(LONG_AGO, at, at + MASK.BOUND);
+  }
   for (let index = 0; index < channels * banksPerChannel; index++) {
     const at = banksAt + index * BANK.STRIDE;
     words.fill(-1, at, at + BANK.STRIDE);
     words.fill(LONG_AGO, at + BANK.READY, at + BANK.READY + 4);
+    words.fill(-1, moreAt + index * BANK_MORE.STRIDE, moreAt + index * BANK_MORE.STRIDE + BANK_MORE.TAIL);
     words[at + BANK.GROUP_AT] = groupsAt + Math.floor(index / banksPerGroup) * GROUP.STRIDE;
     words[at + BANK.RANK_AT] = ranksAt + Math.floor(index / banksPerRank) * RANK.STRIDE;
   }
@@ -102,6 +128,7 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     banksPerRank,
     rankShift: Math.log2(banksPerRank),
     banksPerChannel,
+    bankMask: banksPerChannel - 1,
     entriesPerChannel,
     ranksAt,
     groupsAt,
@@ -144,6 +171,7 @@ export function rebaseChannel(d: DramState, channel: number, cycles: number): vo
   };
   const c = channel * CHANNEL.STRIDE;
   shift(c + CHANNEL.COMMAND_FREE, 1);
+  words[c + CHANNEL.CHOSEN_NEXT_BOUND] = LONG_AGO;
   if (words[c + CHANNEL.NEXT] !== NEVER) shift(c + CHANNEL.NEXT, 1);
   words[c + CHANNEL.AGE_CHECK] = 0;
   if (d.refresh) shift(c + CHANNEL.REFRESH_NEXT, 1);
@@ -151,6 +179,8 @@ export function rebaseChannel(d: DramState, channel: number, cycles: number): vo
     const at = rankAt(d, channel, rank);
     shift(at, RANK.FOUR_ACTIVATES + 4);
     if (d.refresh) shift(at + RANK.REFRESH_DUE, 1);
+    const bounds = d.masksAt + (channel * d.ranks + rank) * MASK.STRIDE + MASK.BOUND;
+    words.fill(LONG_AGO, bounds, bounds + MASK.BOUND);
   }
   for (let bank = 0; bank < d.banksPerChannel; bank++) {
     const at = bankAt(d, channel, bank);

@@ -1,0 +1,165 @@
+/**
+ * What the banks of a channel offer: the one command that each could issue next, on whose behalf, and by kind of command a lower bound of when the first of them is
+ * ready. A bank whose row has just been opened for a request offers that request's column command. Any other bank offers, for reads and for writes, the column
+ * command of its oldest row hit, else what its oldest request needs next.
+ */
+import { BANK, BANK_MORE, CHANNEL, CLASS, COMMAND, ENTRY, KEY, MASK, RANK } from './layout.js';
+import { moreAt } from './requests.js';
+import { bankAt, type DramState } from './state.js';
+
+const { ACTIVATE, PRECHARGE } = COMMAND;
+const { STRIDE: CHANNEL_STRIDE, WRITE_MODE, AGED, CHOSEN_NEXT_BOUND, SEQUENCE: SEQUENCE_COUNT } = CHANNEL;
+const {
+  STRIDE: BANK_STRIDE,
+  SHIFT: BANK_SHIFT,
+  OPEN_ROW,
+  READY: BANK_READY,
+  RANK_AT,
+  HIT,
+  ACTIVE,
+  OFFER,
+  OFFER_ENTRY,
+} = BANK;
+const { KEY: BANK_KEY } = BANK;
+const { HEAD } = BANK_MORE;
+const { READY: RANK_READY } = RANK;
+const {
+  STRIDE: MASK_STRIDE,
+  OPENED,
+  COLUMN,
+  ACTIVATE: ACTIVATE_MASK,
+  PRECHARGE: PRECHARGE_MASK,
+  BOUND,
+} = MASK;
+const { ROW, LIST, NEXT, SEQUENCE } = ENTRY;
+const OPENED_KEY = CLASS.OPENED_BUS << KEY.CLASS_SHIFT;
+const QUEUED_KEY = CLASS.QUEUED << KEY.CLASS_SHIFT;
+
+/** To be called when a bank's queued requests of a direction or its row have changed: renews what it offers while that direction is served. */
+export function updateOffer(d: DramState, channel: number, at: number, direction: number): void {
+  const { words } = d;
+  if (words[at + ACTIVE] >= 0) return;
+  const c = channel * CHANNEL_STRIDE;
+  const aged = words[c + AGED];
+  let entry = words[at + HIT + direction];
+  let rank = QUEUED_KEY;
+  if (aged >= 0 && words[aged + LIST] === at + direction) {
+    entry = aged;
+    rank = 0;
+  } else if (entry < 0) entry = words[moreAt(d, at) + HEAD + direction];
+  words[at + OFFER_ENTRY + direction] = entry;
+  if (entry < 0) {
+    withdraw(d, at, direction);
+    return;
+  }
+  words[at + BANK_KEY + direction] = rank | words[entry + SEQUENCE];
+  const openRow = words[at + OPEN_ROW];
+  const command = openRow < 0 ? ACTIVATE : words[entry + ROW] === openRow ? direction : PRECHARGE;
+  const kind = kindOf(command) + direction;
+  const masks = masksOf(d, at);
+  const before = words[at + OFFER + direction];
+  if (command !== before) {
+    const bit = bitOf(d, at);
+    if (before >= 0) words[masks + kindOf(before) + direction] &= ~bit;
+    words[at + OFFER + direction] = command;
+    words[masks + kind] |= bit;
+  }
+  lowerBound(d, c, at, masks + BOUND + kind, command);
+}
+
+/** The same for both directions. */
+export function updateOffers(d: DramState, channel: number, at: number): void {
+  updateOffer(d, channel, at, 0);
+  // Most banks have reads alone: no write listed and none offered.
+  if ((d.words[moreAt(d, at) + HEAD + 1] & d.words[at + OFFER + 1]) >= 0) updateOffer(d, channel, at, 1);
+}
+
+function withdraw(d: DramState, at: number, direction: number): void {
+  const { words } = d;
+  const before = words[at + OFFER + direction];
+  if (before < 0) return;
+  words[masksOf(d, at) + kindOf(before) + direction] &= ~bitOf(d, at);
+  words[at + OFFER + direction] = -1;
+}
+
+/** A bank's row has been opened for a request, which is queued no more: the bank offers its column command alone. */
+export function offerOpened(d: DramState, channel: number, at: number, entry: number): void {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const direction = words[entry + LIST] & 1;
+  const masks = masksOf(d, at);
+  withdraw(d, at, 0);
+  withdraw(d, at, 1);
+  words[at + ACTIVE] = entry;
+  words[at + BANK_KEY] = (entry === words[c + AGED] ? 0 : OPENED_KEY) | words[entry + SEQUENCE];
+  words[masks + OPENED + direction] |= bitOf(d, at);
+  lowerBound(d, c, at, masks + BOUND + OPENED + direction, direction);
+}
+
+/** The column command of the request that opened the row has been issued. The caller renews the bank's other offers. */
+export function withdrawOpened(d: DramState, at: number, direction: number): void {
+  d.words[at + ACTIVE] = -1;
+  d.words[masksOf(d, at) + OPENED + direction] &= ~bitOf(d, at);
+}
+
+/** Numbers the requests that a channel holds anew from 0, in the same order. */
+export function renumber(d: DramState, channel: number): void {
+  const { words } = d;
+  const first = bankAt(d, channel, 0);
+  const end = bankAt(d, channel + 1, 0);
+  const held: number[] = [];
+  for (let at = first; at < end; at += BANK_STRIDE) {
+    if (words[at + ACTIVE] >= 0) held.push(words[at + ACTIVE]);
+    for (let list = moreAt(d, at) + HEAD; list < moreAt(d, at) + HEAD + 2; list++) {
+      for (let entry = words[list]; entry >= 0; entry = words[entry + NEXT]) held.push(entry);
+    }
+  }
+  held.sort((a, b) => words[a + SEQUENCE] - words[b + SEQUENCE]);
+  for (const [index, entry] of held.entries()) words[entry + SEQUENCE] = index;
+  words[channel * CHANNEL_STRIDE + SEQUENCE_COUNT] = held.length;
+  for (let at = first; at < end; at += BANK_STRIDE) updateKey(d, channel, at);
+}
+
+/** A request has passed the age limit, or has been numbered anew: renews the key of its bank. */
+export function updateKey(d: DramState, channel: number, at: number): void {
+  const { words } = d;
+  const active = words[at + ACTIVE];
+  if (active < 0) updateOffers(d, channel, at);
+  else {
+    const aged = words[channel * CHANNEL_STRIDE + AGED];
+    words[at + BANK_KEY] = (active === aged ? 0 : OPENED_KEY) | words[active + SEQUENCE];
+  }
+}
+
+/** A bank offers a command now: the bound of its kind, at word `bound`, must not be later. */
+function lowerBound(d: DramState, c: number, at: number, bound: number, command: number): void {
+  const { words } = d;
+  const own = words[at + BANK_READY + command];
+  const shared = words[words[at + RANK_AT] + RANK_READY + command];
+  const ready = own > shared ? own : shared;
+  if (ready < words[bound]) words[bound] = ready;
+  if (ready < words[c + CHOSEN_NEXT_BOUND]) words[c + CHOSEN_NEXT_BOUND] = ready;
+}
+
+/** The chosen command is being issued: of its kind there remain the others. To be called before the command changes what the bank offers. */
+export function raiseBound(d: DramState, channel: number, at: number, command: number): void {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const kind = words[at + ACTIVE] >= 0 ? OPENED + command : kindOf(command) + words[c + WRITE_MODE];
+  words[masksOf(d, at) + BOUND + kind] = words[c + CHOSEN_NEXT_BOUND];
+}
+
+/** The masks of a kind of queued command: those of reads; of writes in the next word. */
+function kindOf(command: number): number {
+  return command === ACTIVATE ? ACTIVATE_MASK : command === PRECHARGE ? PRECHARGE_MASK : COLUMN;
+}
+
+/** Masks of a bank's rank. */
+function masksOf(d: DramState, at: number): number {
+  return d.masksAt + ((at - d.banksAt) >> (BANK_SHIFT + d.rankShift)) * MASK_STRIDE;
+}
+
+/** A bank's bit in the masks of its rank. */
+function bitOf(d: DramState, at: number): number {
+  return 1 << (((at - d.banksAt) >> BANK_SHIFT) & (d.banksPerRank - 1));
+}
