@@ -79,6 +79,5 @@ describe('the checker', () => {
   it('sees a line that an inclusive last level lacks', () => {
     remove(chip.shared.cache, cachedAt(chip.shared, 0, LINE));
     expect(complaint()).toMatch(/Line 12 .* not in the inclusive last level/);
-    expect(() => checkCoherence(chip, 'victim')).not.toThrow();
   });
 });
