@@ -5,7 +5,7 @@ import { CHANNEL, COUNTER, ENTRY, NEVER } from './layout.js';
 import { type AddressMap, placeOfLine } from './mapping.js';
 import { catchUpRefresh } from './refresh.js';
 import { choose, reconsider } from './scheduler.js';
-import { type DramState, REBASE_AT, rebaseChannel } from './state.js';
+import { bankAt, type DramState, REBASE_AT, rebaseChannel } from './state.js';
 
 const { STRIDE: CHANNEL_STRIDE, NEXT, COMMAND_FREE, HELD, REFRESH_NEXT } = CHANNEL;
 const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
@@ -56,11 +56,22 @@ export function enqueueRequest(
   const absolute = Math.ceil(timePs * set.perTCK - EDGE_SLACK);
   if (absolute - d.baseCycle[channel] >= REBASE_CYCLE) rebase(d, channel, absolute - d.baseCycle[channel]);
   const cycle = (absolute - d.baseCycle[channel]) | 0;
-  const at = admit(set, channel, line, direction, timePs, tag, timePs, cycle);
-  if (at >= 0) {
-    const free = d.words[channel * CHANNEL_STRIDE + COMMAND_FREE];
-    reconsider(d, channel, at, direction, cycle < free ? free : cycle);
+  const local = localLine(set, line);
+  const place = placeOfLine(set.map, local);
+  const at = bankAt(d, channel, place & d.bankMask);
+  const entry = accept(d, channel, local, at, place >>> set.map.bankBits, direction, cycle);
+  if (entry < 0) {
+    forward(set, channel, timePs, timePs, tag);
+    publish(set, channel);
+    return;
   }
+  const { words } = d;
+  d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = timePs;
+  words[entry + TAG] = tag;
+  const free = words[channel * CHANNEL_STRIDE + COMMAND_FREE];
+  const changed = reconsider(d, channel, at, direction, entry, cycle < free ? free : cycle);
+  if (direction === 1 && tag !== -1) pushRequest(set.answers[channel], 0, 1, timePs, tag);
+  else if (!changed) return;
   publish(set, channel);
 }
 
@@ -121,47 +132,34 @@ export function channelOfLine(set: ChannelSet, line: number): number {
   return (block - Math.floor((block + 0.5) * set.perChannels) * channelsPerSocket) | 0;
 }
 
-/** Puts a request into the controller's queue at `nowPs`, which is `cycle`. Returns its bank, or -1 if a queued write answers it. */
-function admit(
-  set: ChannelSet,
-  channel: number,
-  line: number,
-  direction: number,
-  arrivalPs: number,
-  tag: number,
-  nowPs: number,
-  cycle: number,
-): number {
-  const { d } = set;
-  const local = localLine(set, line);
-  const place = placeOfLine(set.map, local);
-  const bank = place & d.bankMask;
-  const at = accept(d, channel, local, bank, place >>> set.map.bankBits, direction, arrivalPs, tag, cycle);
-  if (at < 0) {
-    d.counters[channel * COUNTER_STRIDE + FORWARDED]++;
-    d.counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
-  }
-  if (at < 0 || (direction === 1 && tag !== -1)) pushRequest(set.answers[channel], 0, direction, nowPs, tag);
-  return at;
+/** Answers a read from a queued write at `nowPs`. */
+function forward(set: ChannelSet, channel: number, nowPs: number, arrivalPs: number, tag: number): void {
+  const { counters } = set.d;
+  counters[channel * COUNTER_STRIDE + FORWARDED]++;
+  counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
+  pushRequest(set.answers[channel], 0, 0, nowPs, tag);
 }
 
 /** Lets what waits in front of the queues in, in order, as far as it fits. */
 function admitWaiting(set: ChannelSet, channel: number, cycle: number): void {
+  const { d } = set;
   const ring = set.arrivals[channel];
   while (ring.count > 0) {
     const { head } = ring;
     const direction = ring.direction[head];
-    if (!fits(set.d, channel, direction)) return;
-    admit(
-      set,
-      channel,
-      ring.line[head],
-      direction,
-      ring.timePs[head],
-      ring.tag[head],
-      psOf(set, channel, cycle),
-      cycle,
-    );
+    if (!fits(d, channel, direction)) return;
+    const tag = ring.tag[head];
+    const nowPs = psOf(set, channel, cycle);
+    const local = localLine(set, ring.line[head]);
+    const place = placeOfLine(set.map, local);
+    const at = bankAt(d, channel, place & d.bankMask);
+    const entry = accept(d, channel, local, at, place >>> set.map.bankBits, direction, cycle);
+    if (entry < 0) forward(set, channel, nowPs, ring.timePs[head], tag);
+    else {
+      d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = ring.timePs[head];
+      d.words[entry + TAG] = tag;
+      if (direction === 1 && tag !== -1) pushRequest(set.answers[channel], 0, 1, nowPs, tag);
+    }
     popRequest(ring);
   }
 }

@@ -12,23 +12,14 @@ import {
   releaseRequest,
   unlinkRequest,
 } from './requests.js';
-import { bankAt, type DramState } from './state.js';
+import type { DramState } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
 const { STRIDE: CHANNEL_STRIDE, CHOSEN_AT, CHOSEN_COMMAND, CHOSEN_ENTRY, QUEUED, HELD, SEQUENCE } = CHANNEL;
 const { AGED, AGE_CHECK, REFRESH_NEXT } = CHANNEL;
 const { READY: BANK_READY, HIT, ACTIVE } = BANK;
-const { COLUMNS, ACTIVATE_DELAY } = BANK_MORE;
-const {
-  SHIFT: ENTRY_SHIFT,
-  ROW,
-  LINE,
-  LIST,
-  FOUND: FOUND_WORD,
-  TAG,
-  ACCEPTED,
-  SEQUENCE: ENTRY_SEQUENCE,
-} = ENTRY;
+const { HEAD, COLUMNS, ACTIVATE_DELAY } = BANK_MORE;
+const { ROW, LINE, LIST, FOUND: FOUND_WORD, ACCEPTED, SEQUENCE: ENTRY_SEQUENCE } = ENTRY;
 const { READ, WRITE, ACTIVATE, PRECHARGE, PRECHARGE_ALL } = COMMAND;
 const { UNDECIDED, EMPTY, CONFLICT } = FOUND;
 const FOUND_HIT = FOUND.HIT;
@@ -45,23 +36,22 @@ export function fits(d: DramState, channel: number, direction: number): boolean 
 /**
  * Takes a request into its queue at `cycle`. The queue must have a free entry.
  * @param line low 32 bits of the channel-local line
- * @returns the word offset of its bank, or -1 if it is a read that a queued write answers, which takes no entry
+ * @returns its entry, whose tag and arrival time the caller fills in, or -1 if it is a read that a queued write answers, which takes no entry
  */
 export function accept(
   d: DramState,
   channel: number,
   line: number,
-  bank: number,
+  at: number,
   row: number,
   direction: number,
-  arrivalPs: number,
-  tag: number,
   cycle: number,
 ): number {
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
-  const at = bankAt(d, channel, bank);
-  if (direction === 0 && holdsWrite(d, at, line)) return -1;
+  const more = moreAt(d, at);
+  if (direction === 0 && (words[more + HEAD + 1] >= 0 || words[at + ACTIVE] >= 0) && holdsWrite(d, at, line))
+    return -1;
   if (words[c + HELD] === 0) {
     if (words[c + REFRESH_NEXT] <= cycle) catchUpRefresh(d, channel, cycle);
     accountWake(d.account, channel, cycle);
@@ -69,14 +59,14 @@ export function accept(
   if (words[c + SEQUENCE] === FIRST_BEYOND) renumber(d, channel);
   const entry = addRequest(d, channel, at, direction, row);
   words[entry + LINE] = line;
-  words[entry + TAG] = tag;
   words[entry + ACCEPTED] = cycle;
   words[entry + ENTRY_SEQUENCE] = words[c + SEQUENCE]++;
-  d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = arrivalPs;
   words[c + QUEUED + direction]++;
   words[c + HELD]++;
-  updateOffer(d, channel, at, direction);
-  return at;
+  // The youngest request changes what its bank offers only as its first one, or as the first one for the open row.
+  if (words[more + HEAD + direction] === entry || words[at + HIT + direction] === entry)
+    updateOffer(d, channel, at, direction);
+  return entry;
 }
 
 /**

@@ -108,7 +108,10 @@ function chase(run: Run): void {
   let cycle = 0;
   while (run.sent < run.requests) {
     const tag = run.sent;
-    send(run, Math.floor(cycle * run.tCKps));
+    const timePs = Math.floor(cycle * run.tCKps);
+    // Accepted writes may still have commands to come.
+    while (dram.nextPs[0] < timePs) take(run);
+    send(run, timePs);
     while (take(run) !== tag);
     cycle = Math.ceil(dram.answerPs[0] / run.tCKps - 1e-3) + 1;
   }

@@ -25,7 +25,16 @@ const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
 const { STRIDE: CHANNEL_STRIDE, NEXT, CHOSEN_COMMAND, CHOSEN_AT, CHOSEN_ENTRY, CHOSEN_CLASS } = CHANNEL;
 const { WRITE_MODE, QUEUED, HELD, AGED, AGE_CHECK, REFRESH_NEXT, CHOSEN_NEXT_BOUND, SCAN_AT, SCAN_SECOND } =
   CHANNEL;
-const { STRIDE: BANK_STRIDE, READY: BANK_READY, GROUP_AT, ACTIVE, OFFER, OFFER_ENTRY, KEY: BANK_KEY } = BANK;
+const {
+  STRIDE: BANK_STRIDE,
+  READY: BANK_READY,
+  GROUP_AT,
+  RANK_AT,
+  ACTIVE,
+  OFFER,
+  OFFER_ENTRY,
+  KEY: BANK_KEY,
+} = BANK;
 const { HEAD } = BANK_MORE;
 const { READY: GROUP_READY } = GROUP;
 const { STRIDE: RANK_STRIDE, READY: RANK_READY, REFRESH_DUE, WINDOW_BOUND } = RANK;
@@ -62,34 +71,54 @@ export function choose(d: DramState, channel: number, from: number): void {
   if (from >= due || words[c + NEXT] >= due) chooseRefreshing(d, channel, from < due ? due : from);
 }
 
-/** The same after one request has come to a bank (its offer is already renewed): looks only there where that is enough. */
-export function reconsider(d: DramState, channel: number, at: number, direction: number, from: number): void {
+/**
+ * The same after a request has come to a bank: looks only there, and only if that is needed. Returns whether it looked.
+ * @param entry the request; what its bank offers is already renewed
+ */
+export function reconsider(
+  d: DramState,
+  channel: number,
+  at: number,
+  direction: number,
+  entry: number,
+  from: number,
+): boolean {
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
   const mode = words[c + WRITE_MODE];
+  const aging = from >= words[c + AGE_CHECK];
+  // One more of the kind that is served changes no mode.
+  const sameMode = direction === mode || modeOf(d, c) === mode;
+  if (sameMode && !aging && words[at + OFFER_ENTRY + direction] !== entry) return false;
   const chosen = words[c + NEXT];
   if (
+    aging ||
+    !sameMode ||
     chosen >= words[c + REFRESH_NEXT] ||
     words[c + CHOSEN_COMMAND] >= PRECHARGE_ALL ||
-    words[c + CHOSEN_AT] === at ||
-    from >= words[c + AGE_CHECK] ||
-    modeOf(d, c) !== mode
+    words[c + CHOSEN_AT] === at
   ) {
     choose(d, channel, from);
-    return;
+    return true;
   }
   const command = words[at + OFFER + mode];
-  if (direction !== mode || command < 0) return;
-  // The newcomer is the youngest, so it has to be ready strictly earlier than what was chosen.
+  if (direction !== mode || command < 0) return false;
   const ready = earliest(d, at, command);
   const cycle = ready < from ? from : ready;
-  if (cycle >= chosen) return;
+  if (cycle > chosen) return false;
+  if (command === ACTIVATE && words[words[at + RANK_AT] + WINDOW_BOUND] !== 0) {
+    choose(d, channel, from);
+    return true;
+  }
+  // Being the youngest of the last class, the newcomer has to be ready strictly earlier.
+  if (cycle === chosen) return false;
   words[c + NEXT] = cycle;
   words[c + CHOSEN_CLASS] = CLASS_QUEUED;
   words[c + CHOSEN_COMMAND] = command;
   words[c + CHOSEN_AT] = at;
   words[c + CHOSEN_ENTRY] = words[at + OFFER_ENTRY + mode];
   words[c + CHOSEN_NEXT_BOUND] = from;
+  return true;
 }
 
 /**
