@@ -148,13 +148,26 @@ function llcRows({ llc }: MachineSpec): [string, string][] {
 
 function prefetchRows({ prefetch }: MachineSpec): [string, string][] {
   if (prefetch.kind === 'none') return [['', 'none']];
-  const { streams, degree, distanceLines, pageBytes } = prefetch;
-  return [
-    [
-      prefetch.kind,
-      `${streams} streams, ${degree} per trigger, ${distanceLines} lines ahead, within ${formatQuantity(pageBytes, 'bytes')}`,
-    ],
-  ];
+  const within = `within ${formatQuantity(prefetch.pageBytes, 'bytes')}`;
+  switch (prefetch.kind) {
+    case 'next-line':
+      return [[prefetch.kind, `${prefetch.degree} per trigger, ${within}`]];
+    case 'stride': {
+      const { index, entries, degree, distanceStrides } = prefetch;
+      return [
+        [
+          prefetch.kind,
+          `${entries} entries by ${index}, ${degree} per access, ${distanceStrides} strides ahead, ${within}`,
+        ],
+      ];
+    }
+    case 'streamer': {
+      const { streams, degree, distanceLines } = prefetch;
+      return [
+        [prefetch.kind, `${streams} streams, ${degree} per trigger, ${distanceLines} lines ahead, ${within}`],
+      ];
+    }
+  }
 }
 
 function memoryRows(memory: MemorySpec): [string, string][] {

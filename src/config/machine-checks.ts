@@ -163,7 +163,7 @@ function checkSocketLink({ sockets, socketLink }: Machine, report: Report): void
 
 function checkPages({ pageSize, prefetch }: Machine, report: Report): void {
   checkPower(pageSize, ['pageSize'], 'pages are told apart by address bits', report, 'bytes');
-  if (prefetch?.kind !== 'streamer') return;
+  if (prefetch === undefined || !('page' in prefetch)) return;
   checkPower(prefetch.page, ['prefetch', 'page'], 'pages are told apart by address bits', report, 'bytes');
 }
 

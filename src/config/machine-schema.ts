@@ -119,25 +119,52 @@ const llc = section(
   'The level shared by all cores of a socket.',
 );
 
+const prefetchPage = quantity(
+  'bytes',
+  { min: '128 B', max: '1 GiB' },
+  'Nothing is fetched beyond the page of this size that the access lies in. A power of two.',
+).prefault('4 KiB');
+
 const prefetch = z
   .discriminatedUnion('kind', [
     section({ kind: z.literal('none') }, 'No prefetcher.'),
+    section(
+      {
+        kind: z.literal('next-line'),
+        degree: count(1, 64, 'Lines fetched behind one.').default(1),
+        page: prefetchPage,
+      },
+      'The lines behind one that missed, or behind a prefetched one at its first use (tagged prefetch).',
+    ),
+    section(
+      {
+        kind: z.literal('stride'),
+        index: choice(
+          ['stream', 'page'],
+          'What tells streams apart: the number of the line stream, which stands for the address of the instruction, or the page. ' +
+            'Replays of traces, whose accesses name no stream, always go by page.',
+        ).default('stream'),
+        entries: count(1, 1024, 'Streams tracked by one core.').default(64),
+        degree: count(1, 64, 'Lines requested per access at most.').default(2),
+        distance: count(1, 1024, 'How far ahead of the newest demand line it may run, in strides.'),
+        page: prefetchPage,
+      },
+      'The lines that a constant stride foretells, by a reference prediction table.',
+    ),
     section(
       {
         kind: z.literal('streamer'),
         streams: count(1, 1024, 'Streams tracked by one core.'),
         degree: count(1, 64, 'Lines requested per trigger at most.'),
         distance: count(1, 1024, 'How far ahead of the newest demand line it may run, in lines.'),
-        page: quantity(
-          'bytes',
-          { min: '128 B', max: '1 GiB' },
-          'A stream never crosses a page of this size. A power of two.',
-        ).prefault('4 KiB'),
+        page: prefetchPage,
       },
-      'A streamer beside the L2 (beside the L1D where there is no L2).',
+      'The lines ahead of an ascending or descending sequence of accesses to a page.',
     ),
   ])
-  .meta({ description: 'The hardware prefetcher of a core.' })
+  .meta({
+    description: 'The hardware prefetcher of a core, beside the L2 (beside the L1D where there is no L2).',
+  })
   .default({ kind: 'none' });
 
 const hop = (sentence: string) => quantity('time', { min: '0 ps', max: '1 us' }, sentence);

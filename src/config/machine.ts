@@ -209,10 +209,20 @@ function toPrivateCache(cache: MachineConfig['l1d']): PrivateCacheSpec {
 }
 
 function toPrefetch(prefetch: MachineConfig['prefetch']): PrefetchSpec {
-  if (prefetch.kind === 'none')
-    return { kind: 'none', streams: 0, degree: 0, distanceLines: 0, pageBytes: 0 };
-  const { kind, streams, degree, distance, page } = prefetch;
-  return { kind, streams, degree, distanceLines: distance, pageBytes: page };
+  switch (prefetch.kind) {
+    case 'none':
+      return { kind: prefetch.kind };
+    case 'next-line':
+      return { kind: prefetch.kind, degree: prefetch.degree, pageBytes: prefetch.page };
+    case 'stride': {
+      const { kind, index, entries, degree, distance, page } = prefetch;
+      return { kind, index, entries, degree, distanceStrides: distance, pageBytes: page };
+    }
+    case 'streamer': {
+      const { kind, streams, degree, distance, page } = prefetch;
+      return { kind, streams, degree, distanceLines: distance, pageBytes: page };
+    }
+  }
 }
 
 function toInterconnect(interconnect: MachineConfig['interconnect']): InterconnectSpec {

@@ -20,7 +20,7 @@ import { createEventOrder, type EventOrder } from './event-order.js';
 import { createLatencyModel } from './interconnect/latency.js';
 import { type MemoryPort, writeBackLine } from './memory-port.js';
 import { createPlacement } from './placement.js';
-import { createStreamer } from './prefetch/streamer.js';
+import { createPrefetcher } from './prefetch/registry.js';
 import type { MachineSpec } from './spec.js';
 
 /** Which part of a machine is simulated. */
@@ -203,7 +203,7 @@ export function createChip(
       l2,
       shared,
       memory: port,
-      streamer: spec.prefetch.kind === 'streamer' ? createStreamer(spec.prefetch, cores) : null,
+      prefetcher: createPrefetcher(spec.prefetch, cores, space.lines),
       order,
       clock,
       streams,

@@ -58,18 +58,39 @@ export interface LlcSpec {
   readonly snoopFilterWays: number;
 }
 
-export interface PrefetchSpec {
-  /** `none`, or a streamer beside the L2 (beside the L1D where there is no L2). */
-  readonly kind: 'none' | 'streamer';
-  /** Streams tracked by one core. */
-  readonly streams: number;
-  /** Lines requested per trigger at most. */
-  readonly degree: number;
-  /** How far ahead of the newest demand line it may run, in lines. */
-  readonly distanceLines: number;
-  /** A stream never crosses a page of this size. */
-  readonly pageBytes: number;
-}
+/** The prefetcher beside the L2 (beside the L1D where there is no L2) and its settings; see `prefetch/registry.ts`. */
+export type PrefetchSpec =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'next-line';
+      /** Lines fetched behind a trigger. */
+      readonly degree: number;
+      /** No line is fetched on account of an access to another page of this size. */
+      readonly pageBytes: number;
+    }
+  | {
+      readonly kind: 'stride';
+      /** What tells streams apart: the number of the line stream, or the page. */
+      readonly index: 'stream' | 'page';
+      /** Streams tracked by one core. */
+      readonly entries: number;
+      /** Lines requested per access at most. */
+      readonly degree: number;
+      /** How far ahead of the newest demand line it may run, in strides. */
+      readonly distanceStrides: number;
+      readonly pageBytes: number;
+    }
+  | {
+      readonly kind: 'streamer';
+      /** Streams tracked by one core. */
+      readonly streams: number;
+      /** Lines requested per trigger at most. */
+      readonly degree: number;
+      /** How far ahead of the newest demand line it may run, in lines. */
+      readonly distanceLines: number;
+      /** A stream never crosses a page of this size. */
+      readonly pageBytes: number;
+    };
 
 export interface InterconnectSpec {
   readonly kind: 'mesh' | 'ring' | 'crossbar';

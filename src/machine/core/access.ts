@@ -2,21 +2,22 @@
 import { Access } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
 import { Flag, find, promote } from '../cache/tag-array.js';
+import { Clock } from '../clock.js';
 import { CORE, OUTCOME } from './layout.js';
 import { miss, touchInFlight } from './miss.js';
 import type { EngineState } from './state.js';
 import { waitForLoads, waitForStoreQueue } from './window.js';
 
 const {
-  Load: LOAD,
   Store: STORE,
   StoreNonTemporal: STORE_NON_TEMPORAL,
   PrefetchL2: PREFETCH_L2,
   LoadDependent: LOAD_DEPENDENT,
 } = Access;
-const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT } = Flag;
+const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT, Prefetched: PREFETCHED } = Flag;
+const { Horizon: HORIZON } = Clock;
 const { SHIFT: CORE_SHIFT, TIME, CLUSTER, STORE_HEAD, STORE_TAIL } = CORE;
-const { DONE } = OUTCOME;
+const { DONE, YIELD } = OUTCOME;
 const { L1: L1_CATEGORY } = Category;
 const CATEGORIES = CATEGORY_COUNT;
 
@@ -39,12 +40,16 @@ export function access(e: EngineState, core: number, line: number, kind: number)
     return miss(e, core, line, kind, -1);
   }
   const entry = l1.words[at];
+  if ((entry & PREFETCHED) !== 0 && e.times[c + TIME] > e.clock[HORIZON]) return YIELD;
   if (kind === STORE) {
     if ((entry & WRITABLE) === 0) return miss(e, core, line, kind, at);
     l1.words[at] = entry | DIRTY;
   }
   promote(l1, at);
-  if ((entry & IN_FLIGHT) !== 0) touchInFlight(e, core, at, line, kind === LOAD || kind === LOAD_DEPENDENT);
+  if ((entry & IN_FLIGHT) !== 0) {
+    const outcome = touchInFlight(e, core, at, line, kind);
+    if (outcome !== DONE) return outcome;
+  }
   if (kind === LOAD_DEPENDENT) {
     e.accounts[core * CATEGORIES + L1_CATEGORY] += e.l1LatencyPs;
     e.times[c + TIME] += e.l1LatencyPs;

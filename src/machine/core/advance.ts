@@ -152,7 +152,7 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
   const first = at + HEADER_WORDS;
   const end = first + streams * STREAM_WORDS;
   let step = ints[c + STEP];
-  let word = first + ints[c + STREAM] * STREAM_WORDS;
+  let word = first + ints[c + STREAM];
   let time = times[c + TIME];
   let instruction = times[c + INSTRUCTION];
   let load = times[c + LOAD];
@@ -189,6 +189,7 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
       times[c + TIME] = time;
       times[c + INSTRUCTION] = instruction;
       times[c + LOAD] = load;
+      ints[c + STREAM] = word - first;
       outcome = access(e, core, line, kind);
       time = times[c + TIME];
       if (outcome !== DONE) break;
@@ -196,7 +197,7 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
     }
     if (outcome !== DONE) {
       ints[c + STEP] = step;
-      ints[c + STREAM] = (word - first) / STREAM_WORDS;
+      ints[c + STREAM] = word - first;
       return outcome;
     }
     word = first;

@@ -4,9 +4,10 @@ import { Clock } from '../clock.js';
 import { ANSWER } from '../coherence/layout.js';
 import { requestLine } from '../coherence/request.js';
 import { readLine } from '../memory-port.js';
-import type { Streamer } from '../prefetch/streamer.js';
+import { observe } from '../prefetch/registry.js';
+import { acceptOffer, OFFER } from '../prefetch/state.js';
 import { firstFree, putFree, takeFree } from './free-list.js';
-import { CoreCounter, UNKNOWN as NOT_KNOWN, REGISTER } from './layout.js';
+import { CORE, CoreCounter, UNKNOWN as NOT_KNOWN, REGISTER } from './layout.js';
 import { fillL1, fillL2 } from './private-caches.js';
 import type { EngineState } from './state.js';
 import { count } from './wait.js';
@@ -28,7 +29,13 @@ const {
   FOLLOWER,
   OWNER,
 } = REGISTER;
-const { Prefetches: PREFETCHES } = CoreCounter;
+const { FIRST: OFFER_FIRST, STEP: OFFER_STEP } = OFFER;
+const { SHIFT: CORE_SHIFT, STREAM } = CORE;
+const {
+  Prefetches: PREFETCHES,
+  UsefulPrefetches: USEFUL_PREFETCHES,
+  LatePrefetches: LATE_PREFETCHES,
+} = CoreCounter;
 const UNKNOWN = NOT_KNOWN;
 
 /**
@@ -99,21 +106,25 @@ export function mshrOf(e: EngineState, cluster: number, line: number): number {
   return -1;
 }
 
-/** Lets the streamer see an access below the L1D and sends out what it wants. */
+/**
+ * Lets the prefetcher see an access below the L1D and sends out what it wants, at Clock.Now.
+ * @param isFirst the access missed the last private level, or is the first use of a line that was prefetched there
+ */
 export function prefetch(
   e: EngineState,
-  streamer: Streamer,
   core: number,
   cluster: number,
   line: number,
   exclusive: boolean,
+  isFirst: boolean,
 ): void {
-  const offered = streamer.observe(core, line);
-  if (offered === 0) return;
-  const direction = streamer.direction[0];
-  let target = streamer.next[0];
+  const { prefetcher } = e;
+  const offered = observe(prefetcher, core, e.ints[(core << CORE_SHIFT) + STREAM], line, isFirst);
+  if (offered <= 0) return;
+  const step = prefetcher.offer[OFFER_STEP];
+  let target = prefetcher.offer[OFFER_FIRST];
   let sent = 0;
-  for (; sent < offered; sent++, target += direction) {
+  for (; sent < offered; sent++, target += step) {
     if (find(e.l2, cluster, target) >= 0) continue;
     const mshr = firstFree(e.freeMshrs, cluster);
     if (mshr < 0 || e.times[mshr + READY] > e.clock[NOW]) break;
@@ -123,5 +134,11 @@ export function prefetch(
     else fillL1(e, core, target, flags);
     count(e, core, PREFETCHES);
   }
-  streamer.issued(sent);
+  acceptOffer(prefetcher, sent);
+}
+
+/** A prefetched line is used for the first time. @param mshr that is still fetching it, or -1 */
+export function countUse(e: EngineState, core: number, mshr: number): void {
+  count(e, core, USEFUL_PREFETCHES);
+  if (mshr >= 0) count(e, core, LATE_PREFETCHES);
 }

@@ -25,7 +25,7 @@ export const CORE = {
   INSTRUCTION_LIMIT: 4,
   LOAD_LIMIT: 5,
   // Of `ints`.
-  /** Word of the current run in the op stream, step and line stream within it, instructions of a lump already dispatched. */
+  /** Word of the current run in the op stream, step within it, word of the line stream behind the first one's, instructions of a lump already dispatched. */
   RUN: 0,
   STEP: 1,
   STREAM: 2,
@@ -93,8 +93,11 @@ export const CoreCounter = {
   Accesses: 1,
   L1Misses: 2,
   L2Misses: 3,
+  /** Lines that the prefetcher has sent for. Each is in the end one of useful, useless, dropped, or still there without a use. */
   Prefetches: 4,
+  /** Prefetched lines used by an access of the program (a software prefetch is one), at the first such use. */
   UsefulPrefetches: 5,
+  /** Useful ones that were still on their way at that use. */
   LatePrefetches: 6,
   Upgrades: 7,
   NonTemporalStores: 8,
@@ -107,5 +110,9 @@ export const CoreCounter = {
   L1WriteMisses: 13,
   /** Modified lines that the L1D wrote down to make room. */
   L1Writebacks: 14,
+  /** Prefetched lines that gave way to others before any use. */
+  UselessPrefetches: 15,
+  /** Prefetched lines taken away before any use: written by another core or past the caches, or displaced in the directory. */
+  DroppedPrefetches: 16,
 } as const;
-export const CORE_COUNTERS = 15;
+export const CORE_COUNTERS = 17;

@@ -1,14 +1,15 @@
 /** Accesses that the L1D does not satisfy, and those of lines that are still on their way. */
 import { Access } from '../../kernel/op-stream.js';
-import { Flag, find, promote, remove } from '../cache/tag-array.js';
+import { Flag, find, promote } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
 import { ANSWER, Source } from '../coherence/layout.js';
 import { purgeLine } from '../coherence/release.js';
 import { writeLine } from '../memory-port.js';
-import { fetchLine, mshrOf, prefetch } from './fetch.js';
+import { Policy } from '../prefetch/state.js';
+import { countUse, fetchLine, mshrOf, prefetch } from './fetch.js';
 import { firstFree, putFree, takeFree } from './free-list.js';
 import { CORE, CoreCounter, UNKNOWN as NOT_KNOWN, OUTCOME, REGISTER, WAIT } from './layout.js';
-import { askSiblings, fillL1, fillL2 } from './private-caches.js';
+import { askSiblings, fillL1, fillL2, takeAway } from './private-caches.js';
 import type { EngineState } from './state.js';
 import { count, setWait, waitFor } from './wait.js';
 import { attachLoad, attachStore } from './window.js';
@@ -32,14 +33,13 @@ const {
   L1Misses: L1_MISSES,
   L1WriteMisses: L1_WRITE_MISSES,
   L2Misses: L2_MISSES,
-  UsefulPrefetches: USEFUL_PREFETCHES,
-  LatePrefetches: LATE_PREFETCHES,
   Upgrades: UPGRADES,
   NonTemporalStores: NON_TEMPORAL_STORES,
   FillBuffersFullPs: FILL_BUFFERS_FULL_PS,
   MshrsFullPs: MSHRS_FULL_PS,
 } = CoreCounter;
 const UNKNOWN = NOT_KNOWN;
+const { None: NO_PREFETCHER } = Policy;
 
 /**
  * An access that the L1D does not satisfy. Done, or nothing has changed but time waited.
@@ -64,6 +64,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
   const needsPermission = exclusive && (l2At >= 0 ? (l2.words[l2At] & WRITABLE) === 0 : heldAt >= 0);
   let granted: number;
   let waitsFor = -1;
+  const isFirst = l2At < 0 || (l2.words[l2At] & PREFETCHED) !== 0;
   if (l2At >= 0 && !needsPermission) {
     const isShared = e.coresPerCluster > 1 && askSiblings(e, core, cluster, line, exclusive);
     granted = isShared ? 0 : l2.words[l2At] & WRITABLE;
@@ -78,6 +79,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
       if (times[c + TIME] > clock[HORIZON]) return YIELD;
       clock[NOW] = times[c + TIME];
     }
+    if (needsPermission) useByUpgrade(e, core, cluster, line, hasL2 ? l2At : heldAt);
     if (e.coresPerCluster > 1) askSiblings(e, core, cluster, line, exclusive);
     fetchLine(e, core, cluster, mshr, line, exclusive);
     granted = e.shared.answer[GRANTED] & (WRITABLE | DIRTY);
@@ -112,7 +114,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
   if (!needsPermission) {
     count(e, core, L1_MISSES);
     if (exclusive) count(e, core, L1_WRITE_MISSES);
-    if (e.streamer !== null) prefetch(e, e.streamer, core, cluster, line, exclusive);
+    if (e.prefetcher.policy !== NO_PREFETCHER) prefetch(e, core, cluster, line, exclusive, isFirst);
   }
   return DONE;
 }
@@ -136,13 +138,17 @@ function hitL2(
   const entry = l2.words[l2At];
   if ((entry & (IN_FLIGHT | PREFETCHED)) === 0) return -1;
   const mshr = (entry & IN_FLIGHT) !== 0 ? mshrOf(e, cluster, line) : -1;
-  if ((entry & PREFETCHED) !== 0) {
-    count(e, core, USEFUL_PREFETCHES);
-    if (mshr >= 0) count(e, core, LATE_PREFETCHES);
-  }
+  if ((entry & PREFETCHED) !== 0) countUse(e, core, mshr);
   l2.words[l2At] = entry & (mshr >= 0 ? ~PREFETCHED : ~(IN_FLIGHT | PREFETCHED));
   if (mshr < 0 || times[mshr + READY] <= times[fill + READY]) return -1;
   return copyAnswer(e, fill, mshr);
+}
+
+/** A store must ask for the permission to write a line that the last private level holds at `at`: a use, the first of it if it was prefetched. */
+function useByUpgrade(e: EngineState, core: number, cluster: number, line: number, at: number): void {
+  if ((e.l2.words[at] & PREFETCHED) === 0) return;
+  e.l2.words[at] &= ~PREFETCHED;
+  countUse(e, core, mshrOf(e, cluster, line));
 }
 
 /** The fill buffer gets its answer when the MSHR does. @returns the MSHR where that is not known yet, or -1 */
@@ -174,9 +180,9 @@ function storeNonTemporal(e: EngineState, core: number, cluster: number, line: n
   const { ints, times, l1, l2 } = e;
   takeFree(e.freeFills, core);
   const l1At = find(l1, core, line);
-  if (l1At >= 0) remove(l1, l1At);
+  if (l1At >= 0) takeAway(e, core, l1, l1At);
   const l2At = e.hasL2 ? find(l2, cluster, line) : -1;
-  if (l2At >= 0) remove(l2, l2At);
+  if (l2At >= 0) takeAway(e, core, l2, l2At);
   purgeLine(e.shared, -1, line);
   ints[fill + LINE] = -1;
   ints[fill + SOURCE] = FROM_DRAM;
@@ -187,39 +193,56 @@ function storeNonTemporal(e: EngineState, core: number, cluster: number, line: n
   count(e, core, NON_TEMPORAL_STORES);
 }
 
-/** An L1D hit on a line that may still be on its way. */
+/** An L1D hit on a line that may still be on its way. Done, or nothing has changed but time waited; only a load is ever not done. */
 export function touchInFlight(
   e: EngineState,
   core: number,
   l1At: number,
   line: number,
-  isLoad: boolean,
-): void {
+  kind: number,
+): number {
   const { ints, times } = e;
   const now = times[(core << CORE_SHIFT) + TIME];
   const base = e.fillsAt + core * e.fills * REGISTER_STRIDE;
   const end = base + e.fills * REGISTER_STRIDE;
   for (let fill = base; fill < end; fill += REGISTER_STRIDE) {
     if (ints[fill + LINE] === line && times[fill + READY] > now) {
-      if (isLoad) attachLoad(e, core, fill);
-      return;
+      if (kind === LOAD || kind === LOAD_DEPENDENT) attachLoad(e, core, fill);
+      return DONE;
     }
   }
-  if (!e.hasL2 && touchPrefetched(e, core, line, isLoad)) return;
-  e.l1.words[l1At] &= ~(IN_FLIGHT | PREFETCHED);
+  if (!e.hasL2) return touchPrefetched(e, core, l1At, line, kind);
+  e.l1.words[l1At] &= ~IN_FLIGHT;
+  return DONE;
 }
 
-/** Without an L2, prefetched lines go to the L1D itself: a load of one that is on its way waits for the MSHR, through a fill buffer. @returns whether it still is */
-function touchPrefetched(e: EngineState, core: number, line: number, isLoad: boolean): boolean {
-  const { times, clock } = e;
+/**
+ * The same without an L2, where prefetched lines go to the L1D itself and an MSHR may be fetching this one: a load then waits for it, through a fill buffer. The first use of a
+ * prefetched line is an access below the L1D to the prefetcher; it must come in its order.
+ */
+function touchPrefetched(e: EngineState, core: number, l1At: number, line: number, kind: number): number {
+  const { times, clock, l1 } = e;
   const c = core << CORE_SHIFT;
   clock[NOW] = times[c + TIME];
-  const mshr = mshrOf(e, e.ints[c + CLUSTER], line);
-  if (mshr < 0) return false;
-  const fill = firstFree(e.freeFills, core);
-  if (!isLoad || fill < 0 || times[fill + READY] > times[c + TIME]) return true;
-  takeFill(e, core, fill, line, copyAnswer(e, fill, mshr));
-  attachLoad(e, core, fill);
-  count(e, core, LATE_PREFETCHES);
-  return true;
+  let mshr = mshrOf(e, core, line);
+  if (mshr >= 0 && (kind === LOAD || kind === LOAD_DEPENDENT)) {
+    const fill = firstFree(e.freeFills, core);
+    if (fill < 0) return setWait(e, core, ANYTHING, -1);
+    if (times[fill + READY] > times[c + TIME]) {
+      waitFor(e, core, fill, FILL_BUFFERS_FULL_PS);
+      if (times[c + TIME] > clock[HORIZON]) return YIELD;
+      clock[NOW] = times[c + TIME];
+      mshr = mshrOf(e, core, line);
+    }
+    if (mshr >= 0) {
+      takeFill(e, core, fill, line, copyAnswer(e, fill, mshr));
+      attachLoad(e, core, fill);
+    }
+  }
+  const entry = l1.words[l1At];
+  l1.words[l1At] = entry & (mshr >= 0 ? ~PREFETCHED : ~(IN_FLIGHT | PREFETCHED));
+  if ((entry & PREFETCHED) === 0) return DONE;
+  countUse(e, core, mshr);
+  prefetch(e, core, core, line, kind === ORDINARY_STORE, true);
+  return DONE;
 }

@@ -8,6 +8,7 @@ import {
   place,
   remove,
   setOf,
+  type TagArray,
   victimOf,
 } from '../cache/tag-array.js';
 import { ANSWER } from '../coherence/layout.js';
@@ -16,11 +17,15 @@ import { CORE, CoreCounter } from './layout.js';
 import type { EngineState } from './state.js';
 import { count } from './wait.js';
 
-const { Dirty: DIRTY, Writable: WRITABLE } = Flag;
+const { Dirty: DIRTY, Writable: WRITABLE, Prefetched: PREFETCHED } = Flag;
 const { HELD_AT } = ANSWER;
 const NO_ENTRY = INVALID;
 const { SHIFT: CORE_SHIFT, CLUSTER } = CORE;
-const { L1Writebacks: L1_WRITEBACKS } = CoreCounter;
+const {
+  L1Writebacks: L1_WRITEBACKS,
+  UselessPrefetches: USELESS_PREFETCHES,
+  DroppedPrefetches: DROPPED_PREFETCHES,
+} = CoreCounter;
 
 /** Puts a line that is not there into an L1D. Without an L2 it must be the one that the shared level has just been asked for. */
 export function fillL1(e: EngineState, core: number, line: number, flags: number): void {
@@ -34,6 +39,7 @@ export function fillL1(e: EngineState, core: number, line: number, flags: number
   if (!e.hasL2) e.heldAt[at] = e.shared.answer[HELD_AT];
   if (entry === NO_ENTRY) return;
   if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
+  if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
   if (e.hasL2) writeDown(e, core, victim, entry);
   else giveUp(e, core, victim, victimHeldAt, entry);
 }
@@ -48,7 +54,9 @@ export function fillL2(e: EngineState, cluster: number, line: number, flags: num
   const victimHeldAt = e.heldAt[at];
   place(l2, set, at, line, flags);
   e.heldAt[at] = e.shared.answer[HELD_AT];
-  if (entry !== NO_ENTRY) dropFromL2(e, cluster, victim, victimHeldAt, entry);
+  if (entry === NO_ENTRY) return;
+  if ((entry & PREFETCHED) !== 0) count(e, cluster * e.coresPerCluster, USELESS_PREFETCHES);
+  dropFromL2(e, cluster, victim, victimHeldAt, entry);
 }
 
 /** A line has left an L1D, or is shared from now on: what is new in it goes down to the L2. */
@@ -76,9 +84,15 @@ function dropFromL1s(e: EngineState, cluster: number, line: number): number {
     const at = find(l1, core, line);
     if (at < 0) continue;
     dirty |= l1.words[at] & DIRTY;
-    remove(l1, at);
+    takeAway(e, core, l1, at);
   }
   return dirty;
+}
+
+/** Removes a line that does not give way to another. */
+export function takeAway(e: EngineState, core: number, tags: TagArray, at: number): void {
+  if ((tags.words[at] & PREFETCHED) !== 0) count(e, core, DROPPED_PREFETCHES);
+  remove(tags, at);
 }
 
 /** Drops the line everywhere in the cluster, for the shared level. @returns 1 if it was modified */
@@ -87,7 +101,7 @@ export function invalidateCluster(e: EngineState, cluster: number, line: number)
   const at = e.hasL2 ? find(e.l2, cluster, line) : -1;
   if (at >= 0) {
     dirty |= e.l2.words[at] & DIRTY;
-    remove(e.l2, at);
+    takeAway(e, cluster * e.coresPerCluster, e.l2, at);
   }
   return dirty;
 }

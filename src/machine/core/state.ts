@@ -5,7 +5,7 @@ import type { ClockRegisters } from '../clock.js';
 import type { SharedLevel } from '../coherence/state.js';
 import type { EventOrder } from '../event-order.js';
 import type { MemoryPort } from '../memory-port.js';
-import type { Streamer } from '../prefetch/streamer.js';
+import type { PrefetchState } from '../prefetch/state.js';
 import type { CoreSpec } from '../spec.js';
 import { createFreeList, type FreeList } from './free-list.js';
 import { CORE, CORE_COUNTERS, REGISTER } from './layout.js';
@@ -29,7 +29,7 @@ export interface EngineParts {
   readonly l2: TagArray | null;
   readonly shared: SharedLevel;
   readonly memory: MemoryPort;
-  readonly streamer: Streamer | null;
+  readonly prefetcher: PrefetchState;
   readonly order: EventOrder;
   readonly clock: ClockRegisters;
   /** By core. */
@@ -87,7 +87,7 @@ export interface EngineState {
   readonly heldAt: Int32Array;
   readonly shared: SharedLevel;
   readonly memory: MemoryPort;
-  readonly streamer: Streamer | null;
+  readonly prefetcher: PrefetchState;
   readonly order: EventOrder;
   readonly clock: ClockRegisters;
   readonly streams: readonly OpStream[];
@@ -162,7 +162,7 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     heldAt: new Int32Array((parts.l2 ?? parts.l1).words.length),
     shared: parts.shared,
     memory: parts.memory,
-    streamer: parts.streamer,
+    prefetcher: parts.prefetcher,
     order: parts.order,
     clock: parts.clock,
     streams: parts.streams,

@@ -54,7 +54,7 @@ export const SMALL: MachineSpec = {
     inclusion: 'victim',
     snoopFilterWays: 16,
   },
-  prefetch: { kind: 'none', streams: 16, degree: 2, distanceLines: 16, pageBytes: 4096 },
+  prefetch: { kind: 'none' },
   interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1000 },
   socketLink: null,
   memory: { kind: 'ideal', latencyPs: 80_000, bytesPerSecond: Infinity, channelsPerSocket: 1 },
