@@ -1,6 +1,7 @@
 /** Simulated points as people read them. */
 import { renderBandwidthTable, renderCoreTimeTable } from '../report/bandwidth-table.js';
 import { groupByCase } from '../report/gain.js';
+import { renderPrefetchTable } from '../report/prefetch-table.js';
 import { describeSampling, renderScheduleTable } from '../report/schedule-table.js';
 import { formatColumn, renderTextTable } from '../report/text-table.js';
 import { renderTimeLossTable } from '../report/time-loss-table.js';
@@ -14,6 +15,7 @@ export function describeResults(points: readonly PointResult[]): string {
 
 function describeCase(points: readonly PointResult[]): string {
   const first = (points.find((point) => point.schedule === 'baseline') ?? points[0]) as PointResult;
+  const prefetches = renderPrefetchTable(points);
   return [
     `One training iteration of ${first.network} on ${first.machine}, batch ${first.batch}, single precision`,
     '',
@@ -26,6 +28,7 @@ function describeCase(points: readonly PointResult[]): string {
     `Where the cycles of ${first.schedule} went, in percent of all cores' cycles`,
     '',
     renderTimeLossTable(first),
+    ...(prefetches === '' ? [] : ['What the prefetchers did', '', prefetches]),
   ].join('\n');
 }
 

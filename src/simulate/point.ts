@@ -5,6 +5,7 @@ import type { OperationType, Phase } from '../kernel/kernel.js';
 import { LINE_BYTES } from '../kernel/op-stream.js';
 import { BUS_CAUSES } from '../machine/dram/bus-time.js';
 import { CORE_STATES, correctCoreTime } from '../statistics/core-time.js';
+import { type PrefetchUse, prefetchUse } from '../statistics/prefetch-use.js';
 import { Category } from '../statistics/time-loss.js';
 import { type Calibration, calibrate, correctedPs, memoryShare } from './calibration.js';
 import {
@@ -71,6 +72,7 @@ export interface PointResult {
   readonly busShares: readonly number[];
   /** Shares of the cores' time by state, in the order of CORE_STATES; add up to 1. */
   readonly coreShares: readonly number[];
+  readonly prefetch: PrefetchUse;
   /** Stated sampling error of `seconds`, as a fraction; 0 in exact mode. */
   readonly error: number;
   readonly sampling: Sampling;
@@ -164,6 +166,11 @@ export function assemblePoint(settings: PointSettings, parts: readonly PartResul
     flopsShare: flops / seconds / peakFlops(machine),
     busShares: busShares(kernels, bandwidthShare),
     coreShares: coreShares(kernels, calibration, share.cores),
+    prefetch: prefetchUse(
+      kernels.map(({ counters }) => counters),
+      machine.l2 !== null,
+      scale,
+    ),
     error: calibration.error,
     sampling: {
       cores: share.cores,

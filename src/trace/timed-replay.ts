@@ -8,6 +8,7 @@ import type { MachineSpec } from '../machine/spec.js';
 import { type RunResult, runProgram } from '../simulate/run.js';
 import { peakBandwidth } from '../simulate/target.js';
 import { type CoreState, coreTimePs, nameCoreStates } from '../statistics/core-time.js';
+import { type PrefetchUse, prefetchUse } from '../statistics/prefetch-use.js';
 import type { AddressLimit, TraceReader } from './access.js';
 import { type TimedLevel, timedLevels } from './timed-levels.js';
 import { createTraceProgram } from './trace-program.js';
@@ -33,6 +34,7 @@ export interface TimedReplay {
   readonly accesses: number;
   /** In order from the core. */
   readonly levels: readonly TimedLevel[];
+  readonly prefetch: PrefetchUse;
   readonly dram: TimedMemory;
   /** Time of the cores that have a trace, up to their last access, by what they did or what was full, percent; adds up to 100. */
   readonly coreTimePercent: Readonly<Record<BusyState, number>>;
@@ -88,16 +90,26 @@ export function replayTimed(
     spec.core.issueWidth,
     onBatch,
   );
-  const run = runProgram(spec, share, program, { flush });
+  const run = runProgram(withoutLineStreams(spec), share, program, { flush });
   const seconds = (run.timePs - run.barrierPs) * 1e-12;
   return {
     accesses: counts.reads + counts.writes + counts.nonTemporalWrites,
     levels: timedLevels(spec, run, counts),
+    prefetch: prefetchUse(
+      run.kernels.map(({ counters }) => counters),
+      spec.l2 !== null,
+    ),
     dram: timedMemory(spec, run, seconds),
     coreTimePercent: timedCores(run),
     cycles: Math.round(seconds * spec.core.frequencyHz),
     seconds,
   };
+}
+
+/** A trace names neither instructions nor line streams: a stride prefetcher tells its streams apart by page. */
+function withoutLineStreams(spec: MachineSpec): MachineSpec {
+  if (spec.prefetch.kind !== 'stride') return spec;
+  return { ...spec, prefetch: { ...spec.prefetch, index: 'page' } };
 }
 
 function timedMemory(spec: MachineSpec, run: RunResult, seconds: number): TimedMemory {

@@ -10,6 +10,7 @@ import type { MachineSpec } from '../../machine/spec.js';
 import { formatFixed, renderTextTable } from '../../report/text-table.js';
 import { shareOut } from '../../report/time-loss-table.js';
 import { CORE_STATES } from '../../statistics/core-time.js';
+import type { PrefetchUse } from '../../statistics/prefetch-use.js';
 import { isRefusal } from '../../sweep/error-transfer.js';
 import { DEFAULT_SEED } from '../../sweep/point-options.js';
 import { FORMAT_LIMIT, TraceError, type TraceReader } from '../../trace/access.js';
@@ -36,7 +37,7 @@ interface ReplayArguments extends Readonly<Record<string, unknown>> {
 
 /** What is printed as JSON. */
 interface ReplayDocument
-  extends Partial<Pick<TimedReplay, 'dram' | 'coreTimePercent' | 'cycles' | 'seconds'>> {
+  extends Partial<Pick<TimedReplay, 'prefetch' | 'dram' | 'coreTimePercent' | 'cycles' | 'seconds'>> {
   readonly version: string;
   readonly mode: 'functional' | 'timing';
   /** Name of the machine; null with `--caches`. */
@@ -234,14 +235,21 @@ function describeReplay(result: ReplayDocument): string {
     '',
     renderTextTable(COLUMNS, rows),
   ];
-  const { dram, coreTimePercent, cycles, seconds } = result;
-  if (dram !== undefined && coreTimePercent !== undefined && cycles !== undefined && seconds !== undefined) {
+  const { prefetch, dram, coreTimePercent, cycles, seconds } = result;
+  if (
+    prefetch !== undefined &&
+    dram !== undefined &&
+    coreTimePercent !== undefined &&
+    cycles !== undefined &&
+    seconds !== undefined
+  ) {
     lines.push(
       `time    ${formatFixed(seconds * 1e3, 6)} ms, ${cycles.toLocaleString('en')} cycles, ${formatFixed(cycles / result.accesses, 2)} cycles per access`,
       `memory  ${formatFixed(dram.readBytes / 1e6, 3)} MB read, ${formatFixed(dram.writeBytes / 1e6, 3)} MB written; ${formatFixed(dram.gbps, 2)} GB/s, ` +
         `${formatFixed(dram.percentOfPeak, 1)} % of peak; ${formatFixed(dram.averageReadLatencyNs, 1)} ns per read on average`,
       `buses   ${listShares(BUS_CAUSES.map(({ key, short }) => [short, dram.busTimePercent[key]]))}`,
       `cores   ${listShares(CORE_STATES.flatMap(({ key, header }) => (key === 'barrier' ? [] : [[header, coreTimePercent[key]] as const])))}`,
+      `ahead   ${describePrefetches(prefetch)}`,
       '',
     );
   }
@@ -259,4 +267,14 @@ function listShares(shares: readonly (readonly [string, number])[]): string {
       tenths[at] === 0 ? [] : [`${name} ${formatFixed((tenths[at] as number) / 10, 1)} %`],
     )
     .join(', ');
+}
+
+function describePrefetches({ issued, useless, coverage, accuracy, lateness }: PrefetchUse): string {
+  if (issued === 0) return 'nothing prefetched';
+  const percent = (share: number | null): string =>
+    share === null ? '-' : `${formatFixed(share * 100, 1)} %`;
+  return (
+    `${issued.toLocaleString('en')} lines prefetched: coverage ${percent(coverage)}, accuracy ${percent(accuracy)}, late ${percent(lateness)}; ` +
+    `${useless.toLocaleString('en')} gave way unused`
+  );
 }

@@ -54,6 +54,16 @@ export function pointOf(
     flopsShare: 0.25,
     busShares: [0.5, 0.125, 0, 0.125, 0.0625, 0.1875],
     coreShares: [0.5, 0.25, 0, 0.125, 0.0625, 0, 0.0625],
+    prefetch: {
+      issued: 4_000_000,
+      useful: 3_000_000,
+      late: 1_500_000,
+      useless: 900_000,
+      dropped: 0,
+      coverage: 0.6,
+      accuracy: 0.75,
+      lateness: 0.5,
+    },
     error: 0.0123,
     sampling: {
       cores: 2,
