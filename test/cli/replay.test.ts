@@ -202,6 +202,63 @@ describe('normcore replay with timing', () => {
     expect(out).toMatch(/time {4}0\.000\d+ ms, [\d,]+ cycles, [\d.]+ cycles per access/);
     expect(out).toMatch(/memory {2}0\.001 MB read, 0\.001 MB written; [\d.]+ GB\/s, [\d.]+ % of peak/);
   });
+
+  describe('of a machine with a prefetcher', () => {
+    const prefetching = (name: string, prefetch: string): string =>
+      file(
+        `${name}.yaml`,
+        `extends: teaching\nname: ${name}\nmemory: {kind: ideal, latency: 100 ns, bandwidth: infinite}\nprefetch: ${prefetch}\n`,
+      );
+    const reads = (name: string, lines: readonly number[]): string =>
+      file(name, lines.map((line) => `0 ${(line * 64).toString(16)}\n`).join(''));
+
+    it('says how many lines it fetched, and what share of misses they covered, were used, and were late', async () => {
+      const tagged = prefetching('tagged', '{kind: next-line}');
+      // A page: all but its first line is fetched when the one before it is used, one at a time.
+      const page = reads(
+        'page.din',
+        Array.from({ length: 64 }, (_, line) => line),
+      );
+      const { prefetch } = JSON.parse((await run('replay', page, '--machine', tagged, '--json')).out);
+      expect(prefetch).toEqual({
+        issued: 63,
+        useful: 63,
+        late: prefetch.late,
+        useless: 0,
+        dropped: 0,
+        coverage: 63 / 64,
+        accuracy: 1,
+        lateness: prefetch.late / 63,
+      });
+      const { out } = await run('replay', page, '--machine', tagged);
+      expect(out).toContain('63 lines prefetched: coverage 98.4 %, accuracy 100.0 %, late ');
+    });
+
+    it('tells the streams of a stride prefetcher apart by page', async () => {
+      const strided = prefetching('strided', '{kind: stride, degree: 1, distance: 1}');
+      // Two sequences take turns, 22 accesses each to a page of their own: the first two of each show its stride.
+      const turns = Array.from({ length: 22 }, (_, turn) => [3 * turn, 6400 + 2 * turn]).flat();
+      const { out } = await run('replay', reads('turns.din', turns), '--machine', strided, '--json');
+      const { prefetch } = JSON.parse(out);
+      // The second sequence ends within its page: what it would go on with is fetched in vain.
+      expect(prefetch).toMatchObject({ issued: 41, useful: 40, coverage: 40 / 44, accuracy: 40 / 41 });
+    });
+
+    it('has no ratio of nothing', async () => {
+      const { out } = await run('replay', rounds, '--machine', machine, '--json');
+      expect(JSON.parse(out).prefetch).toEqual({
+        issued: 0,
+        useful: 0,
+        late: 0,
+        useless: 0,
+        dropped: 0,
+        coverage: 0,
+        accuracy: null,
+        lateness: null,
+      });
+      expect((await run('replay', rounds, '--machine', machine)).out).toContain('nothing prefetched');
+    });
+  });
 });
 
 describe('a wrong trace or setting ends with status 2 and one clear message', () => {

@@ -75,6 +75,27 @@ describe('a machine file', () => {
     });
   });
 
+  it.each([
+    ['{kind: none}', { kind: 'none' }],
+    ['{kind: next-line}', { kind: 'next-line', degree: 1, pageBytes: 4096 }],
+    ['{kind: next-line, degree: 3, page: 2 MiB}', { kind: 'next-line', degree: 3, pageBytes: 2 ** 21 }],
+    [
+      '{kind: stride, distance: 6}',
+      { kind: 'stride', index: 'stream', entries: 64, degree: 2, distanceStrides: 6, pageBytes: 4096 },
+    ],
+    [
+      '{kind: stride, index: page, entries: 8, degree: 4, distance: 6, page: 1 KiB}',
+      { kind: 'stride', index: 'page', entries: 8, degree: 4, distanceStrides: 6, pageBytes: 1024 },
+    ],
+    [
+      '{kind: streamer, streams: 32, degree: 2, distance: 20}',
+      { kind: 'streamer', streams: 32, degree: 2, distanceLines: 20, pageBytes: 4096 },
+    ],
+  ])('has the prefetcher that it names: %s', (prefetch, expected) => {
+    const source = memorySource({ m: machineWith({ prefetch }), plain: PART });
+    expect(readMachine('m', source).prefetch).toEqual(expected);
+  });
+
   it('may be laid over another, and errors point to the file that a value comes from', () => {
     const files = { base: MACHINE, plain: PART };
     const spec = readMachine(
@@ -208,6 +229,30 @@ describe('impossible machines are refused with the reason', () => {
       { 'prefetch.page': '3 KiB' },
       'prefetch.page',
       'power of two',
+    ],
+    [
+      'pages of a next-line prefetcher that are no power of two',
+      { prefetch: '{kind: next-line, page: 5 KiB}' },
+      'prefetch.page',
+      'power of two',
+    ],
+    [
+      'pages of a stride prefetcher that are no power of two',
+      { prefetch: '{kind: stride, distance: 4, page: 5 KiB}' },
+      'prefetch.page',
+      'power of two',
+    ],
+    [
+      'a prefetcher that there is not',
+      { prefetch: '{kind: markov}' },
+      'prefetch.kind',
+      'Allowed: none, next-line, stride, streamer',
+    ],
+    [
+      "another prefetcher's setting",
+      { prefetch: '{kind: next-line, streams: 4}' },
+      'prefetch.streams',
+      'Allowed: kind, degree, page',
     ],
     ['an interleave within a line', { 'memory.interleave': '100 B' }, 'memory.interleave', '64-byte line'],
     [

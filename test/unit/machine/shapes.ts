@@ -82,6 +82,22 @@ export const SHAPES: Readonly<Record<string, MachineSpec>> = {
     llc: llc({}),
     prefetch: PREFETCH,
   },
+  'no L2, next-line prefetch, inclusive last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: null,
+    llc: llc({ inclusion: 'inclusive', snoopFilterWays: 0 }),
+    prefetch: { kind: 'next-line', degree: 2, pageBytes: 1024 },
+  },
+  'L2 shared by 2 with a stride prefetcher, victim last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: { ...TINY_L2, sharedBy: 2 },
+    llc: llc({}),
+    prefetch: { kind: 'stride', index: 'stream', entries: 4, degree: 2, distanceStrides: 4, pageBytes: 1024 },
+  },
   'two sockets, victim last levels': {
     ...SMALL,
     sockets: 2,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { renderPrefetchTable } from '../../../src/report/prefetch-table.js';
 import { describeSampling, renderScheduleTable } from '../../../src/report/schedule-table.js';
 import { decimalsFor, formatColumn, formatFixed, renderTextTable } from '../../../src/report/text-table.js';
 import { lossByGroup, renderTimeLossTable, shareOut } from '../../../src/report/time-loss-table.js';
@@ -197,5 +198,29 @@ describe('where the time went', () => {
       { seed: 7 },
     );
     expect(shareOut([0, 0], 1000)).toEqual([0, 0]);
+  });
+});
+
+describe('the table of prefetches', () => {
+  const [baseline, bnff] = twoSchedules();
+  const idle = {
+    issued: 0,
+    useful: 0,
+    late: 0,
+    useless: 0,
+    dropped: 0,
+    coverage: 0,
+    accuracy: null,
+    lateness: null,
+  };
+
+  it('has a row per schedule: how many lines, coverage, accuracy and lateness', () => {
+    const table = renderPrefetchTable([baseline, { ...bnff, prefetch: idle }]);
+    expect(cellsOf(table, 'baseline')).toEqual(['baseline', '4.000', '60.0', '75.0', '50.0']);
+    expect(cellsOf(table, 'bnff')).toEqual(['bnff', '0.000', '0.0', '-', '-']);
+  });
+
+  it('is not there where nothing was prefetched', () => {
+    expect(renderPrefetchTable([{ ...baseline, prefetch: idle }])).toBe('');
   });
 });
