@@ -134,6 +134,15 @@ describe('a sampled point', () => {
     expect(Math.abs(SAMPLED.dramWriteBytes / EXACT.dramWriteBytes - 1)).toBeLessThan(0.05);
   });
 
+  it('prefetches the lines of the exact one within 5 %, and as many of them in vain', () => {
+    const [sampled, exact] = [SAMPLED.prefetch, EXACT.prefetch];
+    expect(exact.issued).toBeGreaterThan(0);
+    expect(exact.useful + exact.useless + exact.dropped).toBeLessThanOrEqual(exact.issued);
+    expect(Math.abs(sampled.issued / exact.issued - 1)).toBeLessThan(0.05);
+    expect(Math.abs((sampled.accuracy as number) - (exact.accuracy as number))).toBeLessThan(0.05);
+    expect(Math.abs((sampled.coverage as number) - (exact.coverage as number))).toBeLessThan(0.05);
+  });
+
   it('states an error, learnt from pilots', () => {
     expect(SAMPLED.sampling.pilots).toBeGreaterThan(0);
     expect(SAMPLED.error).toBeGreaterThan(0);
