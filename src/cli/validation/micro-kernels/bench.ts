@@ -45,7 +45,7 @@ export function oneCore(): MachineSpec & { readonly l2: CacheSpec; readonly llc:
     coresPerSocket: 1,
     l2,
     llc: { ...llc, slicesPerSocket: 1, occupancyPs: 0 },
-    prefetch: { kind: 'none', streams: 0, degree: 0, distanceLines: 0, pageBytes: 0 },
+    prefetch: { kind: 'none' },
     interconnect: { kind: 'crossbar', columns: 0, rows: 0, hopPs: HOP_PS },
     socketLink: null,
     memory: { kind: 'ideal', latencyPs: MEMORY_PS, bytesPerSecond: Infinity, channelsPerSocket: 1 },
