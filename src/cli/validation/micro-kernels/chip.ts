@@ -49,7 +49,7 @@ const PATTERNS: readonly (readonly [string, (out: Parameters<Work>[0], base: num
 function contention(pattern: (typeof PATTERNS)[number]): MicroKernel {
   const [name, emit] = pattern;
   // So many misses at once that one core alone keeps the channel busy.
-  const one: MachineSpec = { ...withManyMshrs(oneCore()), memory: oneChannel() };
+  const one: MachineSpec = { ...withManyMshrs(oneCore()), memory: oneChannel(true) };
   const two: MachineSpec = { ...one, coresPerSocket: 2 };
   return {
     name: `two cores on one channel of ${PART}, ${name}`,

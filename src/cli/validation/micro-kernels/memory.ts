@@ -30,13 +30,13 @@ const GBPS = 'GB/s';
 /** The part of the real memory behind the chase and the contention. */
 export const PART = 'ddr4-2400';
 
-/** One channel of the part with the controller's defaults, without refresh. */
-export function oneChannel(): DramMemorySpec {
+/** One channel of the part with the controller's defaults. */
+export function oneChannel(refresh: boolean): DramMemorySpec {
   const part = loadDramPart(PART);
   return {
     kind: 'dram',
     part,
-    controller: toDramController(dramControllerSchema.parse({ refresh: false }), part),
+    controller: toDramController(dramControllerSchema.parse({ refresh }), part),
     channelsPerSocket: 1,
     interleaveLines: 1,
     controllerPs: 0,
@@ -215,7 +215,7 @@ function chase(
 function chases(): MicroKernel[] {
   const base = oneCore();
   const far = withSmallL2(base);
-  const channel = oneChannel();
+  const channel = oneChannel(false);
   const ns = channel.part.tCKps;
   return [
     chase('L1D', 'L1D latency', base, linesOf(base.l1d) / 2, base.l1d.latencyCycles * cyclePs(base)),
