@@ -5,12 +5,18 @@ import { BASE_MACHINE, type MicroKernel } from './micro-kernels/bench.js';
 import { chipMicroKernels } from './micro-kernels/chip.js';
 import { pipelineMicroKernels } from './micro-kernels/compute.js';
 import { memoryMicroKernels } from './micro-kernels/memory.js';
+import { shippedMicroKernels } from './micro-kernels/shipped.js';
 
 const TOLERANCE = 0.02;
 
 /** Every micro-kernel, in the order of the page. */
 export function microKernels(): MicroKernel[] {
-  return [...pipelineMicroKernels(), ...memoryMicroKernels(), ...chipMicroKernels()];
+  return [
+    ...pipelineMicroKernels(),
+    ...memoryMicroKernels(),
+    ...chipMicroKernels(),
+    ...shippedMicroKernels(),
+  ];
 }
 
 /** The micro-kernel rows. */
@@ -19,6 +25,7 @@ export function planMicroKernels(): ValidationPlan {
     title: 'Micro-kernels of the cores',
     text:
       `Small programs on a core of \`${BASE_MACHINE}\` with its caches, ideal memory and no prefetcher unless the row says otherwise, each bound by one thing, against the law of that thing. ` +
+      'The last rows run on whole shipped machines, without prefetch and refresh. ' +
       'Tolerance: 2 %; 5 % for sharing.',
     columns: [
       { header: 'micro-kernel', align: 'left' },

@@ -123,9 +123,10 @@ export function runAll(spec: MachineSpec, works: readonly Work[]): RunResult {
   return runProgram(spec, wholeChip(spec), program);
 }
 
-/** Time of work, ps, on one core, after other work has filled the caches. */
+/** Time of work, ps, after other work has filled the caches; without the barrier behind it. */
 export function timePs(spec: MachineSpec, work: Work, ...before: readonly Work[]): number {
-  return runAll(spec, [...before, work]).kernels[before.length]?.timePs ?? Number.NaN;
+  const { kernels, barrierPs } = runAll(spec, [...before, work]);
+  return (kernels[before.length]?.timePs ?? Number.NaN) - barrierPs;
 }
 
 /** `turns` turns of a stretch of code that touches no line. */
