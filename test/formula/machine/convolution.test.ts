@@ -25,13 +25,20 @@ interface Width {
   readonly units: number;
   readonly bits: number;
   readonly registers?: number;
+  readonly slots?: number;
 }
 
 /** A core whose L1D holds all that the convolutions here touch. */
-function coreOf({ units, bits, registers = 32 }: Width): MachineSpec {
+function coreOf({ units, bits, registers = 32, slots = 4 }: Width): MachineSpec {
   return {
     ...SMALL,
-    core: { ...SMALL.core, fmaUnits: units, vectorBits: bits, vectorRegisters: registers },
+    core: {
+      ...SMALL.core,
+      fmaUnits: units,
+      vectorBits: bits,
+      vectorRegisters: registers,
+      issueWidth: slots,
+    },
     l1d: { ...SMALL.l1d, capacityBytes: 2 ** 20, ways: 16 },
     l2: { ...(SMALL.l2 as CacheSpec), capacityBytes: 2 ** 22, ways: 16 },
     // Its snoop filter would be too small for so large private caches.
@@ -119,11 +126,12 @@ function tilesOf(pixels: number, most: number): number[] {
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 const CORES: readonly Width[] = [
-  { units: 1, bits: 256 },
-  { units: 2, bits: 256 },
-  { units: 1, bits: 512 },
-  { units: 2, bits: 512 },
-  { units: 2, bits: 256, registers: 16 },
+  { units: 1, bits: 256, registers: 32, slots: 4 },
+  { units: 2, bits: 256, registers: 32, slots: 4 },
+  { units: 1, bits: 512, registers: 32, slots: 4 },
+  { units: 2, bits: 512, registers: 32, slots: 4 },
+  { units: 2, bits: 256, registers: 16, slots: 4 },
+  { units: 2, bits: 512, registers: 32, slots: 2 },
 ];
 
 const ROWS = 3;
@@ -176,37 +184,40 @@ function directCycles(spec: MachineSpec, shape: Shape, outWidth: number): number
   return ROWS * chunks * sum(rows);
 }
 
-describe.each(CORES)('a 3x3 convolution on $units FMA unit(s) of $bits bits', (width) => {
-  const spec = coreOf(width);
+describe.each(CORES)(
+  'a 3x3 convolution on $units FMA unit(s) of $bits bits, $registers registers, $slots issue slots',
+  (width) => {
+    const spec = coreOf(width);
 
-  it.each([
-    [6, 16],
-    [14, 16],
-    [28, 16],
-    [6, 32],
-    [14, 64],
-    [28, 32],
-    [20, 48],
-  ])('takes what its instructions take: %i pixels, %i output channels', (outWidth, outChannels) => {
-    const shape = direct(outWidth, outChannels);
-    expect(deviation(forward(spec, shape), directCycles(spec, shape, outWidth))).toBeLessThan(TOLERANCE);
-  });
+    it.each([
+      [6, 16],
+      [14, 16],
+      [28, 16],
+      [6, 32],
+      [14, 64],
+      [28, 32],
+      [20, 48],
+    ])('takes what its instructions take: %i pixels, %i output channels', (outWidth, outChannels) => {
+      const shape = direct(outWidth, outChannels);
+      expect(deviation(forward(spec, shape), directCycles(spec, shape, outWidth))).toBeLessThan(TOLERANCE);
+    });
 
-  it.each([
-    [14, 32],
-    [28, 64],
-  ])('takes the same with stride 2: %i pixels, %i output channels', (outWidth, outChannels) => {
-    const shape = direct(outWidth, outChannels, 2);
-    expect(deviation(forward(spec, shape), directCycles(spec, shape, outWidth))).toBeLessThan(TOLERANCE);
-  });
+    it.each([
+      [14, 32],
+      [28, 64],
+    ])('takes the same with stride 2: %i pixels, %i output channels', (outWidth, outChannels) => {
+      const shape = direct(outWidth, outChannels, 2);
+      expect(deviation(forward(spec, shape), directCycles(spec, shape, outWidth))).toBeLessThan(TOLERANCE);
+    });
 
-  it('computes the missing channels of a last block too', () => {
-    const whole = direct(14, 32);
-    const tailed = direct(14, 24, 1, 24);
-    expect(deviation(forward(spec, tailed), forward(spec, whole))).toBeLessThan(TOLERANCE);
-    expect(convFlops(tailed)).toBe((convFlops(whole) * 24 * 24) / (32 * 32));
-  });
-});
+    it('computes the missing channels of a last block too', () => {
+      const whole = direct(14, 32);
+      const tailed = direct(14, 24, 1, 24);
+      expect(deviation(forward(spec, tailed), forward(spec, whole))).toBeLessThan(TOLERANCE);
+      expect(convFlops(tailed)).toBe((convFlops(whole) * 24 * 24) / (32 * 32));
+    });
+  },
+);
 
 describe('too few accumulators', () => {
   it.each([
@@ -261,29 +272,32 @@ function pointwise(side: number, outChannels: number, stride = 1, inChannels = 6
   return { images: 1, inChannels, outChannels, height: size, width: size, kernel: 1, stride, pad: 0 };
 }
 
-describe.each(CORES)('a 1x1 convolution on $units FMA unit(s) of $bits bits', (width) => {
-  const spec = coreOf(width);
+describe.each(CORES)(
+  'a 1x1 convolution on $units FMA unit(s) of $bits bits, $registers registers, $slots issue slots',
+  (width) => {
+    const spec = coreOf(width);
 
-  it.each([
-    [7, 32, 1],
-    [14, 64, 1],
-    [13, 128, 1],
-    [7, 32, 2],
-    [14, 64, 2],
-  ])(
-    'takes what its instructions take: side %i, %i output channels, stride %i',
-    (side, outChannels, stride) => {
-      const shape = pointwise(side, outChannels, stride);
-      expect(deviation(forward(spec, shape), pointwiseCycles(spec, shape, side))).toBeLessThan(TOLERANCE);
-    },
-  );
+    it.each([
+      [7, 32, 1],
+      [14, 64, 1],
+      [13, 128, 1],
+      [7, 32, 2],
+      [14, 64, 2],
+    ])(
+      'takes what its instructions take: side %i, %i output channels, stride %i',
+      (side, outChannels, stride) => {
+        const shape = pointwise(side, outChannels, stride);
+        expect(deviation(forward(spec, shape), pointwiseCycles(spec, shape, side))).toBeLessThan(TOLERANCE);
+      },
+    );
 
-  it('computes the missing channels of a last block too', () => {
-    const whole = pointwise(14, 64);
-    const tailed = pointwise(14, 50, 1, 56);
-    expect(deviation(forward(spec, tailed), forward(spec, whole))).toBeLessThan(TOLERANCE);
-  });
-});
+    it('computes the missing channels of a last block too', () => {
+      const whole = pointwise(14, 64);
+      const tailed = pointwise(14, 50, 1, 56);
+      expect(deviation(forward(spec, tailed), forward(spec, whole))).toBeLessThan(TOLERANCE);
+    });
+  },
+);
 
 describe('a strided 1x1 convolution whose input lies in main memory', () => {
   // The copying loop has no arithmetic to hide a miss behind: this, and not the copies themselves, is what holds strided convolutions at about 80 % of the
