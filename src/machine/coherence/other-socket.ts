@@ -6,9 +6,12 @@ import type { SharedLevel } from './state.js';
 
 const { DIRTY, SHARED, EXCLUSIVE, OWNER, OWNER_SHIFT } = ENTRY;
 
+/** Bit of an answer for which private caches had to be asked: the last level alone serves a reader of a line that it holds and nobody may have modified. */
+export const ASKED = 4;
+
 /**
  * Looks for the line in the other socket, on behalf of a miss in `socket`.
- * @returns -1: not there; otherwise bit 0: a modified copy was found (and is now clean there or gone), bit 1: copies remain there
+ * @returns -1: not there; otherwise bit 0: a modified copy was found (and is now clean there or gone), bit 1: copies remain there, and ASKED
  */
 export function askOtherSocket(
   s: SharedLevel,
@@ -23,6 +26,8 @@ export function askOtherSocket(
   const held = findHeld(s, instance, line);
   const cacheAt = s.hasCache ? find(cache, instance, line) : -1;
   if (held < 0 && cacheAt < 0) return -1;
+  const entry = held >= 0 ? directory.words[held] : 0;
+  const asked = held >= 0 && (exclusive || cacheAt < 0 || (entry & EXCLUSIVE) !== 0) ? ASKED : 0;
   let dirty = 0;
   if (exclusive) {
     if (held >= 0) {
@@ -33,9 +38,8 @@ export function askOtherSocket(
       dirty |= cache.words[cacheAt] & DIRTY;
       remove(cache, cacheAt);
     }
-    return dirty;
+    return asked | dirty;
   }
-  const entry = held >= 0 ? directory.words[held] : 0;
   if ((entry & EXCLUSIVE) !== 0) {
     const owner = (entry & OWNER) >> OWNER_SHIFT;
     dirty |= s.above.downgrade(other * s.clustersPerSocket + owner, line);
@@ -47,7 +51,7 @@ export function askOtherSocket(
     cache.words[cacheAt] = (cache.words[cacheAt] & ~DIRTY) | SHARED;
   }
   if (dirty !== 0) s.writeMemory(other, line); // MESI has no owned state: memory is made current when a modified line becomes shared
-  return 2 | dirty;
+  return asked | 2 | dirty;
 }
 
 /** Removes every copy in the other socket. @returns whether there was one */

@@ -4,7 +4,7 @@ import { Clock } from '../clock.js';
 import { insertCache, noteHolder, takeIn } from './fill.js';
 import { ANSWER, ENTRY, GRANT, SHARED_COUNTER, Source } from './layout.js';
 import { hashLine, rangeOfHash } from './line-hash.js';
-import { askOtherSocket, invalidateOtherSocket } from './other-socket.js';
+import { ASKED, askOtherSocket, invalidateOtherSocket } from './other-socket.js';
 import { invalidateEntry, isSharer, lowestSharer, makeShared, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
@@ -234,7 +234,7 @@ function takeFromElsewhere(
   if (remote >= 0) {
     s.counts[REMOTE_FORWARDS]++;
     s.counts[HITS]++;
-    clock[KNOWN] += 2 * s.latency.crossingPs + s.slicePs + s.snoopPs;
+    clock[KNOWN] += 2 * s.latency.crossingPs + s.slicePs + ((remote & ASKED) !== 0 ? s.snoopPs : 0);
     return answered(s, granted);
   }
   answer[GRANTED] = granted;

@@ -62,7 +62,7 @@ export function fetchLine(
   if (known) {
     if (shared.answer[SUPPLIER] >= 0 && follow(e, mshr, shared.answer[SUPPLIER], line)) return;
   } else if (!readLine(e.memory, core, line, mshr)) {
-    // What misses the L2 has been looked up there first, and comes back through it.
+    // What misses the last private level has been looked up there first, and comes back through it.
     times[mshr + RETURN] = clock[CLOCK_READY] + e.l2LatencyPs;
     times[mshr + READY] = UNKNOWN;
     return;

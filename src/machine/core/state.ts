@@ -76,6 +76,7 @@ export interface EngineState {
   readonly loadQueue: number;
   readonly storeQueue: number;
   readonly l1LatencyPs: number;
+  /** Load-to-use latency of the last private level: a hit in the L2 takes it, and what misses that level has been looked up there first. */
   readonly l2LatencyPs: number;
   readonly l2PortPs: number;
   readonly hasL2: boolean;
@@ -154,7 +155,7 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     loadQueue: spec.loadQueueEntries,
     storeQueue,
     l1LatencyPs: Math.round(shape.l1LatencyCycles * periodPs),
-    l2LatencyPs: l2 === null ? 0 : Math.round(l2.latencyCycles * periodPs),
+    l2LatencyPs: Math.round((l2?.latencyCycles ?? shape.l1LatencyCycles) * periodPs),
     l2PortPs: l2 === null ? 0 : Math.round(l2.cyclesPerLine * periodPs),
     hasL2: parts.l2 !== null,
     l1: parts.l1,

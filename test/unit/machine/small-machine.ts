@@ -62,14 +62,14 @@ export const SMALL: MachineSpec = {
   pageBytes: 4096,
 };
 
-/** What misses the L2 has been looked up there first. */
-export function l2LookupPs(spec: MachineSpec): number {
-  return spec.l2 === null ? 0 : Math.round((spec.l2.latencyCycles * 1e12) / spec.core.frequencyHz);
+/** What misses the private caches has been looked up in the last of them first. */
+export function lookupPs(spec: MachineSpec): number {
+  return Math.round(((spec.l2 ?? spec.l1d).latencyCycles * 1e12) / spec.core.frequencyHz);
 }
 
 /** Time from a core to a slice and back, and in the slice: what a hit in the last level takes. */
 export function llcPs(spec: MachineSpec): number {
-  return l2LookupPs(spec) + 2 * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? spec.interconnect.hopPs);
+  return lookupPs(spec) + 2 * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? spec.interconnect.hopPs);
 }
 
 /** What a line from idle ideal memory takes. */

@@ -7,7 +7,7 @@ import { hopsBetween } from '../../../machine/interconnect/topology.js';
 import type { MachineSpec } from '../../../machine/spec.js';
 import { cyclePs, linesOf, type MicroKernel, timePs, touch, type Work } from './bench.js';
 
-const MACHINES = ['teaching', 'skylake-sp-2s', 'knl-7210'];
+const MACHINES = ['teaching', 'skylake-sp-2s', 'knl-7210', 'titan-x-pascal'];
 const LINE_BYTES = 64;
 /** Lines chased in memory: more than a few rows of every channel. */
 const MEMORY_LINES = 20_000;

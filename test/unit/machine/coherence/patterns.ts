@@ -2,16 +2,16 @@
 import type { Access } from '../../../../src/kernel/op-stream.js';
 import { CoreCounter } from '../../../../src/machine/core/layout.js';
 import type { MachineSpec } from '../../../../src/machine/spec.js';
-import { CYCLE_PS, l2LookupPs, programOf, run, SMALL, type Work } from '../small-machine.js';
+import { CYCLE_PS, lookupPs, programOf, run, SMALL, type Work } from '../small-machine.js';
 
 export const HOP = SMALL.interconnect.hopPs;
 /** A private cache's answer to a snoop: the L2's latency. */
 export const SNOOP = (SMALL.l2?.latencyCycles ?? 0) * CYCLE_PS;
 export const SLICE = SMALL.llc?.latencyPs ?? 0;
 /** Core to slice, slice, slice to owner, owner's cache, owner to core. */
-export const FORWARD = l2LookupPs(SMALL) + HOP + SLICE + HOP + SNOOP + HOP;
+export const FORWARD = lookupPs(SMALL) + HOP + SLICE + HOP + SNOOP + HOP;
 /** Core to slice, slice, invalidation and acknowledgement of all others, back. */
-export const UPGRADE = l2LookupPs(SMALL) + HOP + SLICE + 2 * HOP + SNOOP + HOP;
+export const UPGRADE = lookupPs(SMALL) + HOP + SLICE + 2 * HOP + SNOOP + HOP;
 
 /** The line that patterns of one line share. */
 export const LINE = 7;

@@ -5,8 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../../../src/kernel/op-stream.js';
 import type { MachineSpec } from '../../../../src/machine/spec.js';
-import { CYCLE_PS, dramPs, l2LookupPs, SMALL, type Work } from '../small-machine.js';
-import { HOP, SLICE, SNOOP, see, touch, UPGRADE } from './patterns.js';
+import { CYCLE_PS, dramPs, lookupPs, SMALL, type Work } from '../small-machine.js';
+import { FORWARD, HOP, SLICE, SNOOP, see, touch, UPGRADE } from './patterns.js';
 
 const CROSSING = 50_000;
 const TWO: MachineSpec = {
@@ -16,7 +16,9 @@ const TWO: MachineSpec = {
   socketLink: { latencyPs: CROSSING, bytesPerSecond: Infinity },
 };
 /** Core to slice, slice, link, the other socket's slice and the cache that has the line, link, slice to core. */
-const REMOTE = l2LookupPs(TWO) + HOP + SLICE + CROSSING + SLICE + SNOOP + CROSSING + HOP;
+const REMOTE = lookupPs(TWO) + HOP + SLICE + CROSSING + SLICE + SNOOP + CROSSING + HOP;
+/** The same where the other socket's last level has the line: no private cache is asked. */
+const REMOTE_LLC = REMOTE - SNOOP;
 /** Sharers of both sockets acknowledge: those on the other one over the link. */
 const UPGRADE_BOTH = UPGRADE + 2 * CROSSING;
 /** ceil(log2 4) rounds of a line passed between two caches, one of them over the link. */
@@ -94,13 +96,25 @@ describe('a producer with consumers on both sockets', () => {
   });
 });
 
+describe('consumers on both sockets', () => {
+  it('wait for the producer, for its last level over the link, and for its memory', () => {
+    const { timePs } = see(
+      [touch(0, Access.Store), touch(1, Access.Load), touch(2, Access.Load), touch(3, Access.Load)],
+      TWO,
+    );
+    const far = dramPs(TWO) + 2 * CROSSING;
+    expect(timePs).toBe(dramPs(TWO) + FORWARD + REMOTE_LLC + far + 4 * BARRIER);
+  });
+});
+
 describe('read-mostly data on both sockets', () => {
   const everyone = (lines: number): Work[] => [0, 1, 2, 3].map((core) => touch(core, Access.Load, lines));
 
   it('is fetched once per socket from memory, forwarded once to each other core, and then costs no messages', () => {
     const lines = 6;
-    const { shared, dramReads, dramWrites } = see(
-      [...everyone(lines), ...everyone(lines), ...everyone(lines)],
+    const passes = 3;
+    const { shared, dramReads, dramWrites, timePs } = see(
+      Array.from({ length: passes }, () => everyone(lines)).flat(),
       TWO,
     );
     expect(shared).toMatchObject({
@@ -111,6 +125,10 @@ describe('read-mostly data on both sockets', () => {
       invalidations: 0,
     });
     expect({ dramReads, dramWrites }).toEqual({ dramReads: 2 * lines, dramWrites: 0 });
+    // The lines of a pass overlap: each is asked for one cycle after the one before.
+    const first =
+      dramPs(TWO) + FORWARD + REMOTE_LLC + (dramPs(TWO) + 2 * CROSSING) + 4 * (lines - 1) * CYCLE_PS;
+    expect(timePs).toBe(first + (passes - 1) * 4 * lines * CYCLE_PS + 4 * passes * BARRIER);
   });
 
   it('is invalidated on both sockets by one store, and fetched over the link again', () => {
