@@ -1,5 +1,7 @@
 /** Machines as people read them. */
 import { formatQuantity } from '../config/units.js';
+import { tilesOf } from '../machine/chip.js';
+import { linksAcrossMiddle, linksOf } from '../machine/interconnect/topology.js';
 import type { MachineSpec, MemorySpec, PrivateCacheSpec } from '../machine/spec.js';
 import { renderTable } from './table.js';
 
@@ -84,6 +86,17 @@ function chipRows(machine: MachineSpec): [string, string][] {
       `${shape}, ${formatQuantity(interconnect.hopPs, 'time')} per ${interconnect.kind === 'crossbar' ? 'crossing' : 'hop'}`,
     ],
   ];
+  if (interconnect.linkBytesPerSecond === Infinity) rows.push(['links', 'no bandwidth limit']);
+  else {
+    const tiles = tilesOf(machine);
+    const across = linksAcrossMiddle(interconnect, tiles);
+    const perLink = formatQuantity(interconnect.linkBytesPerSecond, 'bandwidth');
+    const bisection = formatQuantity(round(across * interconnect.linkBytesPerSecond), 'bandwidth');
+    rows.push([
+      'links',
+      `${linksOf(interconnect, tiles).length} per socket, ${perLink} each; ${across} across the middle each way: ${bisection}`,
+    ]);
+  }
   if (socketLink !== null) {
     const { bytesPerSecond, latencyPs } = socketLink;
     rows.push([

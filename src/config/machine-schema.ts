@@ -168,6 +168,12 @@ const prefetch = z
   .default({ kind: 'none' });
 
 const hop = (sentence: string) => quantity('time', { min: '0 ps', max: '1 us' }, sentence);
+const linkBandwidth = (what: string) =>
+  quantity(
+    'bandwidth',
+    { min: '1 MB/s', whole: false },
+    `Of ${what}. A line takes 72 B of it, an address message 8 B. With infinite bandwidth messages have latency only.`,
+  ).prefault('infinite');
 
 const interconnect = z
   .discriminatedUnion('kind', [
@@ -177,15 +183,24 @@ const interconnect = z
         columns: count(1, MAX_CORES, 'Columns of tiles.'),
         rows: count(1, MAX_CORES, 'Rows of tiles.'),
         hop: hop('Latency of one hop, one way.'),
+        linkBandwidth: linkBandwidth('each link between neighbours, per direction'),
       },
-      'Tiles in columns and rows, routed first along the one, then along the other.',
+      'Tiles in columns and rows; a message goes along its row first, then along the column.',
     ),
     section(
-      { kind: z.literal('ring'), hop: hop('Latency of one hop, one way.') },
-      'Tiles on a bidirectional ring.',
+      {
+        kind: z.literal('ring'),
+        hop: hop('Latency of one hop, one way.'),
+        linkBandwidth: linkBandwidth('each link between neighbours, per direction'),
+      },
+      'Tiles on a bidirectional ring; a message goes the shorter way round.',
     ),
     section(
-      { kind: z.literal('crossbar'), hop: hop('Latency of a crossing, one way.') },
+      {
+        kind: z.literal('crossbar'),
+        hop: hop('Latency of a crossing, one way.'),
+        linkBandwidth: linkBandwidth('the port through which a tile receives'),
+      },
       'Every tile as near to every other.',
     ),
   ])
@@ -198,7 +213,11 @@ const socketLink = section(
       { min: '0 ps', max: '100 us' },
       'Added one-way latency of crossing to the other socket.',
     ),
-    bandwidth: quantity('bandwidth', { min: '1 MB/s', whole: false }, 'Per direction.'),
+    bandwidth: quantity(
+      'bandwidth',
+      { min: '1 MB/s', whole: false },
+      'Per direction. A line takes 72 B of it, an address message 8 B.',
+    ),
   },
   'What joins two sockets; required for two, absent for one.',
 );

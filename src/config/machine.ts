@@ -226,9 +226,9 @@ function toPrefetch(prefetch: MachineConfig['prefetch']): PrefetchSpec {
 }
 
 function toInterconnect(interconnect: MachineConfig['interconnect']): InterconnectSpec {
-  const { kind, hop } = interconnect;
-  if (kind === 'mesh') return { kind, columns: interconnect.columns, rows: interconnect.rows, hopPs: hop };
-  return { kind, columns: 0, rows: 0, hopPs: hop };
+  const { kind, hop: hopPs, linkBandwidth: linkBytesPerSecond } = interconnect;
+  const { columns, rows } = kind === 'mesh' ? interconnect : { columns: 0, rows: 0 };
+  return { kind, columns, rows, hopPs, linkBytesPerSecond };
 }
 
 function toMemory(memory: MachineConfig['memory'], part: DramPartSpec | undefined): MemorySpec {

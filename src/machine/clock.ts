@@ -11,10 +11,12 @@ export const Clock = {
   Known: 2,
   /** Earliest time at which any other core or channel acts. */
   Horizon: 3,
+  /** When a message sets out on the links. */
+  Depart: 4,
 } as const;
 
 export type ClockRegisters = Float64Array;
 
 export function createClock(): ClockRegisters {
-  return new Float64Array(4);
+  return new Float64Array(5);
 }

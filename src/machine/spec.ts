@@ -99,12 +99,14 @@ export interface InterconnectSpec {
   readonly rows: number;
   /** Latency of one hop (mesh, ring), or of a crossing (crossbar), one way, ps. */
   readonly hopPs: number;
+  /** Of each link (of each output port of a crossbar) and direction, message headers included; Infinity is legal: latency only. */
+  readonly linkBytesPerSecond: number;
 }
 
 export interface SocketLinkSpec {
   /** Added one-way latency of crossing to the other socket, ps. */
   readonly latencyPs: number;
-  /** Per direction, bytes per second; Infinity is legal. */
+  /** Per direction, bytes per second, message headers included; Infinity is legal. */
   readonly bytesPerSecond: number;
 }
 

@@ -5,7 +5,7 @@
  * have missed the prefetchers' level and did not, accuracy the share of prefetches that were useful, lateness the share of the useful ones that were late
  * (Srinath, Mutlu, Kim and Patt, "Feedback directed prefetching", HPCA 2007, section 2). An access of the program is a load, a store or a software prefetch.
  */
-import { CoreCounter } from '../machine/core/engine.js';
+import { CoreCounter } from '../machine/core/layout.js';
 
 export interface PrefetchUse {
   /** Lines sent for. Those that are none of useful, useless and dropped were still there, unused, at the end. */

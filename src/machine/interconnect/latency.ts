@@ -1,19 +1,25 @@
-/** Uncontended message latencies between a core, the slice that a line belongs to, and other clusters. */
+/** Message latencies on an empty network between a core, the slice that a line belongs to, and other clusters. */
 import { rangeOfHash } from '../coherence/shared-level.js';
 import type { InterconnectSpec, SocketLinkSpec } from '../spec.js';
+import { ADDRESS_FLITS, LINE_FLITS, serialisationPs } from './message.js';
 import { latencyTable } from './topology.js';
 
+/** Times in whole ps. */
 export interface LatencyModel {
-  /** One way from a core to the slice of a line of this hash, on the core's own socket. */
+  /** An address message from a core to the slice of a line of this hash, on the core's own socket; and the other way. */
   toSlicePs(core: number, hash: number): number;
-  /** One way from the slice of a line of this hash to a cluster of the same socket. */
+  /** A line from the slice of this hash to a core of the same socket; and the other way. */
+  lineFromSlicePs(core: number, hash: number): number;
+  /** An address message from the slice of a line of this hash to a cluster of the same socket. */
   sliceToClusterPs(cluster: number, hash: number): number;
-  /** One way from a cluster to a core of the same socket. */
+  /** A line from a cluster to a core of the same socket. */
   betweenClustersPs(cluster: number, core: number): number;
-  /** One way to the tile farthest from a core: how long an invalidation of all takes. */
+  /** An address message to the tile farthest from a core: how long an invalidation of all takes. */
   farthestPs(core: number): number;
-  /** One way over the socket link; 0 on one socket. */
+  /** One way over the socket link, without the message's own length; 0 on one socket. */
   readonly crossingPs: number;
+  /** Tile of a cluster on its socket, by clusters of the whole chip. */
+  readonly tileOfCluster: Int32Array;
 }
 
 export interface LatencyShape {
@@ -30,33 +36,35 @@ export interface LatencyShape {
 }
 
 export function createLatencyModel(shape: LatencyShape): LatencyModel {
-  const { tilesPerSocket: tiles, clustersPerSocket, coresPerCluster } = shape;
-  const table = latencyTable(shape.interconnect, tiles);
+  const { interconnect, tilesPerSocket: tiles, clustersPerSocket, coresPerCluster, cores } = shape;
+  const ofAddress = serialisationPs(ADDRESS_FLITS, interconnect.linkBytesPerSecond);
+  const ofLine = serialisationPs(LINE_FLITS, interconnect.linkBytesPerSecond);
+  const addressTable = latencyTable(interconnect, tiles, ofAddress);
+  const lineTable = latencyTable(interconnect, tiles, ofLine);
   // A slice of the chip keeps the distances of the whole chip: cluster i of n sits where the middle of the i-th n-th of the tiles is.
-  const tileOfCluster = Int32Array.from({ length: clustersPerSocket }, (_, index) =>
-    Math.floor(((index + 0.5) * tiles) / clustersPerSocket),
+  const tileOfCluster = Int32Array.from({ length: Math.ceil(cores / coresPerCluster) }, (_, cluster) =>
+    Math.floor((((cluster % clustersPerSocket) + 0.5) * tiles) / clustersPerSocket),
   );
-  // Where the row of a core's tile begins in the table.
-  const rowOfCore = Int32Array.from(
-    { length: shape.cores },
-    (_, core) => tileOf(Math.floor(core / coresPerCluster)) * tiles,
+  const tileOfCore = Int32Array.from(
+    { length: cores },
+    (_, core) => tileOfCluster[Math.floor(core / coresPerCluster)] as number,
   );
-  const farthest = Int32Array.from({ length: tiles }, (_, from) => {
-    let most = 0;
-    for (let to = 0; to < tiles; to++) most = Math.max(most, table[from * tiles + to] as number);
-    return most;
-  });
-
-  function tileOf(cluster: number): number {
-    return tileOfCluster[cluster % clustersPerSocket] as number;
-  }
+  // Where the row of a core's tile begins in the tables.
+  const rowOfCore = tileOfCore.map((tile) => tile * tiles);
+  const farthest = Int32Array.from({ length: tiles }, (_, from) =>
+    Math.max(...addressTable.subarray(from * tiles, (from + 1) * tiles)),
+  );
 
   return {
-    toSlicePs: (core, hash) => table[(rowOfCore[core] as number) + rangeOfHash(hash, tiles)] as number,
-    sliceToClusterPs: (cluster, hash) => table[tileOf(cluster) * tiles + rangeOfHash(hash, tiles)] as number,
+    toSlicePs: (core, hash) => addressTable[(rowOfCore[core] as number) + rangeOfHash(hash, tiles)] as number,
+    lineFromSlicePs: (core, hash) =>
+      lineTable[(rowOfCore[core] as number) + rangeOfHash(hash, tiles)] as number,
+    sliceToClusterPs: (cluster, hash) =>
+      addressTable[(tileOfCluster[cluster] as number) * tiles + rangeOfHash(hash, tiles)] as number,
     betweenClustersPs: (cluster, core) =>
-      table[tileOf(cluster) * tiles + tileOf(Math.floor(core / coresPerCluster))] as number,
-    farthestPs: (core) => farthest[tileOf(Math.floor(core / coresPerCluster))] as number,
+      lineTable[(tileOfCluster[cluster] as number) * tiles + (tileOfCore[core] as number)] as number,
+    farthestPs: (core) => farthest[tileOfCore[core] as number] as number,
     crossingPs: Math.round(shape.socketLink?.latencyPs ?? 0),
+    tileOfCluster,
   };
 }

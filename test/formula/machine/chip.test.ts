@@ -28,7 +28,7 @@ describe('a barrier', () => {
     const spec: MachineSpec = {
       ...SMALL,
       coresPerSocket: 16,
-      interconnect: { kind: 'mesh', columns: 4, rows: 4, hopPs: 1000 },
+      interconnect: { kind: 'mesh', columns: 4, rows: 4, hopPs: 1000, linkBytesPerSecond: Infinity },
     };
     // From corner to corner there are 3 + 3 hops.
     expect(barriersOf(spec)).toBe(4 * (2 * 6000 + (SMALL.llc as LlcSpec).latencyPs + L2_PS));

@@ -32,7 +32,13 @@ describe('a machine file', () => {
       snoopFilterWays: 0,
     });
     expect(spec.socketLink).toEqual({ latencyPs: 25_000, bytesPerSecond: 20.8e9 });
-    expect(spec.interconnect).toEqual({ kind: 'mesh', columns: 2, rows: 2, hopPs: 1000 });
+    expect(spec.interconnect).toEqual({
+      kind: 'mesh',
+      columns: 2,
+      rows: 2,
+      hopPs: 1000,
+      linkBytesPerSecond: 16e9,
+    });
     expect(spec.prefetch).toEqual({
       kind: 'streamer',
       streams: 16,
@@ -94,6 +100,16 @@ describe('a machine file', () => {
   ])('has the prefetcher that it names: %s', (prefetch, expected) => {
     const source = memorySource({ m: machineWith({ prefetch }), plain: PART });
     expect(readMachine('m', source).prefetch).toEqual(expected);
+  });
+
+  it('may leave the bandwidth of its links open or call it infinite: they then have latency only', () => {
+    for (const interconnect of [
+      '{kind: ring, hop: 1 ns}',
+      '{kind: crossbar, hop: 1 ns, linkBandwidth: infinite}',
+    ]) {
+      const spec = readMachine('m', memorySource({ m: machineWith({ interconnect }), plain: PART }));
+      expect(spec.interconnect.linkBytesPerSecond).toBe(Number.POSITIVE_INFINITY);
+    }
   });
 
   it('may be laid over another, and errors point to the file that a value comes from', () => {
@@ -187,6 +203,24 @@ describe('impossible machines are refused with the reason', () => {
       { 'interconnect.rows': '1' },
       'interconnect.columns',
       'no place for the 4 tiles',
+    ],
+    [
+      'mesh links without bandwidth',
+      { 'interconnect.linkBandwidth': '0 B/s' },
+      'interconnect.linkBandwidth',
+      'out of range',
+    ],
+    [
+      'mesh links of bits',
+      { 'interconnect.linkBandwidth': '256 Gb/s' },
+      'interconnect.linkBandwidth',
+      '256 Gb/s is 32 GB/s',
+    ],
+    [
+      'a ring with columns',
+      { interconnect: '{kind: ring, hop: 1 ns, columns: 4}' },
+      'interconnect.columns',
+      'not a known key',
     ],
     ['two sockets without a route', { socketLink: undefined }, 'socketLink', 'no route'],
     ['a link that leads nowhere', { sockets: '1' }, 'socketLink', 'one socket'],

@@ -72,6 +72,7 @@ interconnect:
   columns: 2
   rows: 2
   hop: 1 ns
+  linkBandwidth: 16 GB/s
 socketLink:
   latency: 25 ns
   bandwidth: 20.8 GB/s

@@ -47,10 +47,18 @@ function idleMemoryLatency(machine: MachineSpec): { lastLevel: number; local: nu
   if (memory.kind !== 'dram') throw new Error('DRAM is expected');
   const tiles = Math.max(machine.coresPerSocket / (l2?.sharedBy ?? 1), llc?.slicesPerSocket ?? 0);
   let hops = 0;
-  for (let from = 0; from < tiles; from++)
-    for (let to = 0; to < tiles; to++) hops += hopsBetween(interconnect, tiles, from, to) / tiles ** 2;
+  let moved = 0;
+  for (let from = 0; from < tiles; from++) {
+    for (let to = 0; to < tiles; to++) {
+      const distance = hopsBetween(interconnect, tiles, from, to);
+      hops += distance / tiles ** 2;
+      if (distance > 0) moved += 1 / tiles ** 2;
+    }
+  }
+  // A request of 8 B and a line of 72 B on a link, where they leave their tile.
+  const messagesPs = (moved * (8 + 72) * 1e12) / interconnect.linkBytesPerSecond;
   const inCore = ((l2 ?? l1d).latencyCycles / core.frequencyHz) * 1e9;
-  const lastLevel = inCore + (2 * hops * interconnect.hopPs + (llc?.latencyPs ?? 0)) / 1000;
+  const lastLevel = inCore + (2 * hops * interconnect.hopPs + messagesPs + (llc?.latencyPs ?? 0)) / 1000;
   const { nRCD, nCL, nBL } = memory.part.timings;
   return {
     lastLevel,

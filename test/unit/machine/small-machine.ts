@@ -55,7 +55,7 @@ export const SMALL: MachineSpec = {
     snoopFilterWays: 16,
   },
   prefetch: { kind: 'none' },
-  interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1000 },
+  interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1000, linkBytesPerSecond: Infinity },
   socketLink: null,
   memory: { kind: 'ideal', latencyPs: 80_000, bytesPerSecond: Infinity, channelsPerSocket: 1 },
   pagePlacement: 'first-touch',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CORE_COUNTERS, CoreCounter } from '../../../src/machine/core/engine.js';
+import { CORE_COUNTERS, CoreCounter } from '../../../src/machine/core/layout.js';
 import { prefetchUse } from '../../../src/statistics/prefetch-use.js';
 
 function counters(values: Partial<Record<keyof typeof CoreCounter, number>>): number[] {

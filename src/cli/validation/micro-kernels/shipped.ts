@@ -18,7 +18,7 @@ function undisturbed(name: string): MachineSpec {
   const { memory } = machine;
   return {
     ...machine,
-    prefetch: { kind: 'none', streams: 0, degree: 0, distanceLines: 0, pageBytes: 0 },
+    prefetch: { kind: 'none' },
     memory:
       memory.kind === 'dram' ? { ...memory, controller: { ...memory.controller, refresh: false } } : memory,
   };

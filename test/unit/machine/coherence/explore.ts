@@ -68,7 +68,7 @@ class Model {
       },
       {
         latency: createLatencyModel({
-          interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1 },
+          interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1, linkBytesPerSecond: Infinity },
           socketLink: sockets === 2 ? { latencyPs: 100, bytesPerSecond: Infinity } : null,
           tilesPerSocket: clustersPerSocket,
           clustersPerSocket,

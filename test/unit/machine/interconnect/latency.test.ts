@@ -4,9 +4,27 @@ import { createLatencyModel, type LatencyShape } from '../../../../src/machine/i
 import { hopsBetween, latencyTable } from '../../../../src/machine/interconnect/topology.js';
 import type { InterconnectSpec } from '../../../../src/machine/spec.js';
 
-const MESH: InterconnectSpec = { kind: 'mesh', columns: 5, rows: 4, hopPs: 1000 };
-const RING: InterconnectSpec = { kind: 'ring', columns: 1, rows: 1, hopPs: 700 };
-const CROSSBAR: InterconnectSpec = { kind: 'crossbar', columns: 1, rows: 1, hopPs: 2000 };
+const MESH: InterconnectSpec = {
+  kind: 'mesh',
+  columns: 5,
+  rows: 4,
+  hopPs: 1000,
+  linkBytesPerSecond: Infinity,
+};
+const RING: InterconnectSpec = {
+  kind: 'ring',
+  columns: 1,
+  rows: 1,
+  hopPs: 700,
+  linkBytesPerSecond: Infinity,
+};
+const CROSSBAR: InterconnectSpec = {
+  kind: 'crossbar',
+  columns: 1,
+  rows: 1,
+  hopPs: 2000,
+  linkBytesPerSecond: Infinity,
+};
 
 /** Hops by walking: breadth-first over the links that there are. */
 function walk(tiles: number, neighbours: (tile: number) => number[], from: number): number[] {
@@ -54,7 +72,7 @@ describe('distances', () => {
   });
 
   it('become times of a hop each, the same both ways', () => {
-    const table = latencyTable(MESH, 20);
+    const table = latencyTable(MESH, 20, 0);
     for (let from = 0; from < 20; from++) {
       for (let to = 0; to < 20; to++) {
         expect(table[from * 20 + to]).toBe(hopsBetween(MESH, 20, from, to) * MESH.hopPs);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Access, type OpStream } from '../../../../src/kernel/op-stream.js';
 import { Flag } from '../../../../src/machine/cache/tag-array.js';
 import type { Chip } from '../../../../src/machine/chip.js';
-import { CORE_COUNTERS, CoreCounter } from '../../../../src/machine/core/engine.js';
+import { CORE_COUNTERS, CoreCounter } from '../../../../src/machine/core/layout.js';
 import type { MachineSpec, PrefetchSpec } from '../../../../src/machine/spec.js';
 import { chipOf, drive } from '../drive.js';
 import { SHAPES } from '../shapes.js';
