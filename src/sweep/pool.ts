@@ -2,19 +2,10 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import {
-  buildStep,
-  type PartName,
-  type PartResult,
-  type PointSettings,
-  type Progress,
-  partIdentity,
-  partsOf,
-  sampleOf,
-} from '../simulate/part.js';
-import { assemblePoint, type PointResult } from '../simulate/point.js';
-import { estimatePart } from './cost.js';
+import type { PartName, PartResult, PointSettings, Progress } from '../simulate/part.js';
+import type { PointResult } from '../simulate/point.js';
 import { unpackError } from './error-transfer.js';
+import { type PartJob, PointAssembly, planParts } from './part-jobs.js';
 import type { PartReply, PartTask, ProgressMessage } from './point-worker.js';
 
 /** The compiled worker: a thread cannot load TypeScript. `src/sweep` and `dist/sweep` are equally deep, so this is right from both. */
@@ -71,7 +62,23 @@ export class PartPool {
   }
 }
 
+/** How often a part is begun whose thread ends without an answer: something outside ended it, or the part itself does so each time. */
+const MAX_ATTEMPTS = 4;
+/** What Piscina says of a thread that ended by itself. */
+const THREAD_ENDED = /^worker exited with code/;
+
 async function runOnThread(task: PartTask, onProgress: Progress, signal?: AbortSignal): Promise<PartResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(task, onProgress, signal);
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !(error instanceof Error && THREAD_ENDED.test(error.message)))
+        throw error;
+    }
+  }
+}
+
+async function runOnce(task: PartTask, onProgress: Progress, signal?: AbortSignal): Promise<PartResult> {
   const thread = new Piscina<PartTask, PartReply>({
     filename: WORKER.href,
     minThreads: 1,
@@ -97,7 +104,59 @@ export interface ListProgress {
   /** Share of the whole work, 0 to 1, as estimated. */
   readonly share: number;
   readonly pointsDone: number;
+  /** Points of them that failed; absent where the first failure ends the list. */
+  readonly pointsFailed?: number;
   readonly points: number;
+}
+
+export interface RunJobsOptions {
+  /** Threads. */
+  readonly workers: number;
+  /** Files that the points' `userPasses` were loaded from. */
+  readonly passFiles?: readonly string[];
+  /** Gives up when it aborts, without waiting for parts under way. */
+  readonly signal?: AbortSignal;
+  /** Takes the share of the work that is done, 0 to 1, as estimated. */
+  readonly onShare: (share: number) => void;
+  readonly onResult: (job: PartJob, result: PartResult) => void;
+  /** Takes what a part throws; the others go on unless this throws too. */
+  readonly onFailure: (job: PartJob, error: unknown) => void;
+}
+
+/**
+ * Simulates parts side by side, in their order.
+ * @throws the signal's reason when it aborts; what a callback throws, after giving up the parts under way
+ */
+export async function runJobs(jobs: readonly PartJob[], options: RunJobsOptions): Promise<void> {
+  const { workers, passFiles, signal, onShare, onResult, onFailure } = options;
+  const pool = new PartPool(workers, passFiles);
+  const work = jobs.reduce((sum, { cost }) => sum + cost, 0);
+  const shares = new Float64Array(jobs.length);
+  const report = (index: number, share: number): void => {
+    // A part that is begun again starts from nothing; the display does not go back.
+    shares[index] = Math.max(shares[index] as number, share);
+    onShare(jobs.reduce((sum, { cost }, at) => sum + cost * (shares[at] as number), 0) / work);
+  };
+  const stop = new AbortController();
+  const given = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const runJob = async (job: PartJob, index: number): Promise<void> => {
+    let result: PartResult;
+    try {
+      result = await pool.run(job.point, job.part, (done, steps) => report(index, done / steps), given);
+    } catch (error) {
+      given.throwIfAborted();
+      onFailure(job, error);
+      report(index, 1);
+      return;
+    }
+    onResult(job, result);
+    report(index, 1);
+  };
+  try {
+    await Promise.all(jobs.map(runJob));
+  } finally {
+    stop.abort();
+  }
 }
 
 export interface RunPointsOptions {
@@ -110,36 +169,6 @@ export interface RunPointsOptions {
   readonly passFiles?: readonly string[];
 }
 
-/** A part that is simulated once, and the places in the points that it fills. */
-interface Task {
-  readonly point: PointSettings;
-  readonly part: PartName;
-  readonly cost: number;
-  readonly uses: { readonly point: number; readonly place: number }[];
-  share: number;
-}
-
-/** The parts of all points, each once. */
-function planTasks(points: readonly PointSettings[]): Task[] {
-  const tasks = new Map<string, Task>();
-  points.forEach((point, index) => {
-    const step = buildStep(point, sampleOf(point).images);
-    partsOf(point).forEach((part, place) => {
-      const identity = partIdentity(point, part, step);
-      const task = tasks.get(identity) ?? {
-        point,
-        part,
-        cost: estimatePart(point, part, step),
-        uses: [],
-        share: 0,
-      };
-      task.uses.push({ point: index, place });
-      tasks.set(identity, task);
-    });
-  });
-  return [...tasks.values()];
-}
-
 /**
  * Simulates points side by side, part by part, the longest part first; a part that several points have in common is simulated once.
  * @returns results in the order of the points, the same for any number of workers
@@ -149,41 +178,26 @@ export async function runPoints(
   points: readonly PointSettings[],
   options: RunPointsOptions = {},
 ): Promise<PointResult[]> {
-  if (points.length === 0) return [];
   const { workers = defaultWorkers(), onProgress = () => {}, signal, passFiles } = options;
-  const tasks = planTasks(points);
-  const work = tasks.reduce((sum, { cost }) => sum + cost, 0);
-  const parts: PartResult[][] = points.map(() => []);
-  const missing = points.map((point) => partsOf(point).length);
-  const report = (task: Task, share: number): void => {
-    task.share = share;
-    const done = tasks.reduce((sum, { cost, share: part }) => sum + cost * part, 0);
-    onProgress({
-      share: done / work,
-      pointsDone: missing.filter((left) => left === 0).length,
-      points: points.length,
-    });
-  };
-
-  const pool = new PartPool(workers, passFiles);
-  const stop = new AbortController();
-  const given = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const assembly = new PointAssembly(points);
+  const results: PointResult[] = [];
+  let pointsDone = 0;
   // First come, first served: a long part that starts last would leave the other threads idle at the end.
-  const longestFirst = tasks.toSorted((a, b) => b.cost - a.cost);
-  try {
-    await Promise.all(
-      longestFirst.map(async (task) => {
-        const progress: Progress = (done, steps) => report(task, done / steps);
-        const result = await pool.run(task.point, task.part, progress, given);
-        for (const { point, place } of task.uses) {
-          (parts[point] as PartResult[])[place] = result;
-          missing[point] = (missing[point] as number) - 1;
-        }
-        report(task, 1);
-      }),
-    );
-  } finally {
-    stop.abort();
-  }
-  return points.map((point, index) => assemblePoint(point, parts[index] as PartResult[]));
+  const longestFirst = planParts(points).sort((a, b) => b.cost - a.cost);
+  await runJobs(longestFirst, {
+    workers,
+    ...(signal === undefined ? {} : { signal }),
+    ...(passFiles === undefined ? {} : { passFiles }),
+    onShare: (share) => onProgress({ share, pointsDone, points: points.length }),
+    onResult(job, part) {
+      assembly.add(job, part, (point, result) => {
+        results[point] = result;
+        pointsDone++;
+      });
+    },
+    onFailure(_job, error) {
+      throw error;
+    },
+  });
+  return results;
 }
