@@ -20,7 +20,7 @@ export function createProgress(context: CliContext, quiet: boolean): ProgressDis
 
 function createBar(): ProgressDisplay {
   const bar = new cliProgress.SingleBar({
-    format: '  {bar} {percentage} % | {left} | {finished} of {points} points done',
+    format: '  {bar} {percentage} % | {left} | {finished} of {points} points done{failed}',
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 40,
@@ -33,8 +33,9 @@ function createBar(): ProgressDisplay {
   const started = performance.now();
   let isStarted = false;
   return {
-    update({ share, pointsDone, points }) {
-      const payload = { left: timeLeft(started, share), finished: pointsDone, points };
+    update({ share, pointsDone, pointsFailed = 0, points }) {
+      const failed = describeFailed(pointsFailed);
+      const payload = { left: timeLeft(started, share), finished: pointsDone, points, failed };
       if (isStarted) bar.update(Math.floor(share * 1000), payload);
       else bar.start(1000, 0, payload);
       isStarted = true;
@@ -49,7 +50,7 @@ function createLines(context: CliContext): ProgressDisplay {
   const started = performance.now();
   let tenths = -1;
   return {
-    update({ share, points }) {
+    update({ share, pointsFailed = 0, points }) {
       if (tenths < 0) {
         tenths = 0;
         context.err(`normcore: simulating ${points} ${points === 1 ? 'point' : 'points'}\n`);
@@ -57,10 +58,16 @@ function createLines(context: CliContext): ProgressDisplay {
       const now = Math.floor(share * 10 + 1e-9);
       if (now <= tenths) return;
       tenths = now;
-      context.err(`normcore: ${now * 10} % done${now < 10 ? `, ${timeLeft(started, share)}` : ''}\n`);
+      const left = now < 10 ? `, ${timeLeft(started, share)}` : '';
+      context.err(`normcore: ${now * 10} % done${left}${describeFailed(pointsFailed)}\n`);
     },
     stop: () => {},
   };
+}
+
+/** ", 2 failed", or nothing. */
+function describeFailed(points: number): string {
+  return points === 0 ? '' : `, ${points} failed`;
 }
 
 /** "about 1 min 20 s left", if the rest goes as fast as what is done. */

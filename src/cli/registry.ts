@@ -12,6 +12,10 @@ export const commands: CommandRegistry = {
     summary: 'simulate a training iteration of networks on machines under schedules',
     load: () => import('./commands/run.js'),
   },
+  sweep: {
+    summary: 'simulate a grid of settings from a file, going on where it stopped, into CSV files',
+    load: () => import('./commands/sweep.js'),
+  },
   network: { summary: 'list and show networks', load: () => import('./commands/network.js') },
   schedule: {
     summary: 'list schedules and show what fuses where',

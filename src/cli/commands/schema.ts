@@ -1,5 +1,6 @@
 import { dramPartSchema, machineJsonSchema, machineSchema } from '../../config/machine-schema.js';
 import { renderReference, toJsonSchema } from '../../config/schema.js';
+import { sweepSchema } from '../../sweep/sweep-schema.js';
 import type { CliContext, CreateCommand } from '../command.js';
 import { toJson } from '../json.js';
 
@@ -12,6 +13,10 @@ const KINDS: Readonly<Record<string, { readonly json: () => unknown; readonly ma
   'dram-part': {
     json: () => toJsonSchema(dramPartSchema, 'Normcore DRAM part file'),
     markdown: () => renderReference(dramPartSchema, 'DRAM part files'),
+  },
+  sweep: {
+    json: () => toJsonSchema(sweepSchema, 'Normcore sweep file'),
+    markdown: () => renderReference(sweepSchema, 'Sweep files'),
   },
 };
 
