@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { simulatePoint } from '../../../src/simulate/point.js';
 import { FolderBusyError } from '../../../src/sweep/lock.js';
 import type { ListProgress } from '../../../src/sweep/pool.js';
+import { writeRecord } from '../../../src/sweep/record.js';
 import { planStored, runStored, type StoredOutcome, withLock } from '../../../src/sweep/store.js';
 import { smallPoint } from './points.js';
 
@@ -114,6 +115,20 @@ describe('a stored file that is not as it was written', () => {
 
   it('is named and made again where a number was edited', async () => {
     await spoil((text) => text.replace('"cycles":', '"cycles":1'), /checksum does not fit/);
+  });
+
+  it('is named and made again where older code made it', async () => {
+    await spoil((text) => {
+      const [header = '', content = ''] = text.split('\n');
+      return writeRecord({ ...JSON.parse(header), code: 'of yesterday' }, JSON.parse(content));
+    }, /another version of the simulator/);
+  });
+
+  it('is named and made again where it is that of other settings', async () => {
+    await spoil((text) => {
+      const [header = '', content = ''] = text.split('\n');
+      return writeRecord({ ...JSON.parse(header), settings: 'others' }, JSON.parse(content));
+    }, /other settings/);
   });
 
   it('is named and made again where something was added', async () => {
