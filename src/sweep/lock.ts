@@ -2,7 +2,7 @@
  * One process at a time in a folder. The lock is a courtesy to the user, who is told instead of having everything simulated twice; no result depends on it, as every file is
  * written whole and says the same whoever writes it.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -47,10 +47,19 @@ export function lockFolder(folder: string): () => void {
   } finally {
     rmSync(own, { force: true });
   }
+  removeLeftovers(folder);
   return () => rmSync(lock, { force: true });
 }
 
 const MAX_ATTEMPTS = 100;
+
+/** Removes what processes that were killed while they took the lock left. */
+function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const owner = /^lock\.\d/.test(name) ? read(join(folder, name)) : null;
+    if (owner !== null && !isAlive(owner)) rmSync(join(folder, name), { force: true });
+  }
+}
 
 function tryLink(from: string, to: string): boolean {
   try {
