@@ -67,6 +67,11 @@ export function describeSweep(sweep: Sweep, rows: readonly SweepRow[], dir: stri
   ].join('\n');
 }
 
+/** What a sweep took of the host: of its processors, and by the clock. */
+export function describeTime(cpu: NodeJS.CpuUsage, elapsedMs: number): string {
+  return `${formatDuration((cpu.user + cpu.system) / 1e6)} of CPU time, ${formatDuration(elapsedMs / 1e3)} by the clock`;
+}
+
 /** As configuration files write it. */
 function cellText(cell: Cell): string {
   return cell === Number.POSITIVE_INFINITY ? INFINITE : String(cell);

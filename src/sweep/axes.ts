@@ -138,7 +138,7 @@ function expandSingle(
     );
     return undefined;
   }
-  const header = `${name ?? path}${shown === undefined ? '' : `_${shown}`}`;
+  const header = headerOf(name ?? path ?? '', shown);
   const choices = values.flatMap((value, index): Choice[] => {
     const place = [...at, 'values', index];
     if (isMapping(value)) {
@@ -216,7 +216,7 @@ function expandList(
   });
   const columns = settings.map((setting): AxisColumn => {
     const dimension = dimensionOf(setting);
-    return { header: dimension === undefined ? setting : `${setting}_${DISPLAY_UNITS[dimension]}`, setting };
+    return { header: headerOf(setting, dimension && DISPLAY_UNITS[dimension]), setting };
   });
   return { columns, choices };
 }
@@ -237,6 +237,11 @@ export function assignAll(
 function assign(document: ConfigDocument, setting: string, value: unknown, key: Path, at: Path): Assignment {
   const tree = treeAt(document, at);
   return { setting: setting.split('.'), value, places: { ...tree, key: placeOf(document, key) } };
+}
+
+/** `bandwidth_GB_per_s`, as all columns of the results have their units. */
+function headerOf(name: string, unit: string | undefined): string {
+  return unit === undefined ? name : `${name}_${unit.replaceAll('/', '_per_')}`;
 }
 
 /** Units in which the results show settings, unless an axis names another. */

@@ -10,7 +10,7 @@ import { CheckFailure, type CliContext, type CreateCommand, Interrupted, UserErr
 import { ProblemCollector } from '../problems.js';
 import { createProgress } from '../progress.js';
 import { checkResultFile } from '../result-file.js';
-import { describePlan, describeSweep } from '../sweep-text.js';
+import { describePlan, describeSweep, describeTime } from '../sweep-text.js';
 import { addPassOption, readUserPasses, type UserPasses } from '../user-passes.js';
 import { packageVersion } from '../version.js';
 import { LARGEST_WORKERS } from './run.js';
@@ -58,7 +58,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
   handler: (async (argv: SweepArguments) => {
     const { sweep, userPasses } = await readArguments(argv);
     const dir = argv.out ?? join('results', sweep.name);
-    const say = (sentence: string): void => context.err(`normcore: ${sentence}\n`);
+    const say = createSay(context);
     if (argv.dryRun) {
       const plan = planStored(
         sweep.points.map(({ settings }) => settings),
@@ -71,6 +71,11 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
     await simulate(context, sweep, dir, argv, userPasses);
   }) as never,
 });
+
+/** Messages that are no results. */
+function createSay(context: CliContext): (sentence: string) => void {
+  return (sentence) => context.err(`normcore: ${sentence}\n`);
+}
 
 /** @throws ConfigurationError with all problems of the sweep file and of the options */
 async function readArguments(
@@ -94,6 +99,7 @@ async function simulate(
   { workers, quiet }: SweepArguments,
   userPasses: UserPasses,
 ): Promise<void> {
+  const say = createSay(context);
   const progress = createProgress(context, quiet);
   const controller = new AbortController();
   let last: ListProgress | undefined;
@@ -102,13 +108,14 @@ async function simulate(
     controller.abort(new Interrupted(`stopped; ${done}the same command goes on from here`));
   };
   process.once('SIGINT', interrupt);
+  const started = performance.now();
   try {
     const rows = await runSweep(sweep, {
       dir,
       workers,
       passFiles: userPasses.files,
       version: packageVersion(),
-      onMessage: (sentence) => context.err(`normcore: ${sentence}\n`),
+      onMessage: say,
       onPlan: (plan) => {
         if (!quiet) context.err(describePlan(sweep, plan, workers));
       },
@@ -119,6 +126,8 @@ async function simulate(
       signal: controller.signal,
     });
     progress.stop();
+    if (!quiet && last !== undefined)
+      say(`simulated in ${describeTime(process.cpuUsage(), performance.now() - started)}`);
     context.out(describeSweep(sweep, rows, dir));
     const failed = rows.filter(({ result }) => result === null).length;
     if (failed > 0)

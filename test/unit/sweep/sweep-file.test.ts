@@ -79,7 +79,7 @@ axes:
       - {label: 38.4, set: {machine.memory.part: ddr4-2400, machine.memory.channelsPerSocket: 2}}
       - {label: infinite, set: {machine.memory: {kind: ideal, latency: 50 ns, bandwidth: infinite}}}
 `);
-    expect(columns).toEqual([{ header: 'bandwidth_GB/s', setting: null }]);
+    expect(columns).toEqual([{ header: 'bandwidth_GB_per_s', setting: null }]);
     expect(points.map(({ cells }) => cells)).toEqual([[38.4], [Number.POSITIVE_INFINITY]]);
     expect(points.map(({ settings }) => settings.machine.memory)).toMatchObject([
       { kind: 'dram', channelsPerSocket: 2 },
