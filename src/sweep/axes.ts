@@ -54,6 +54,8 @@ export function expandAxes(document: ConfigDocument, sweep: Partially<SweepConfi
       'key',
     );
   }
+  for (const [key, list] of Object.entries({ axes, points }))
+    if (list?.length === 0) report([key], 'at least one entry is expected; the list is empty');
   const expanded =
     points === undefined
       ? (axes ?? []).flatMap(
@@ -85,6 +87,8 @@ function expandAxis(
   if (linked === undefined) return expandSingle(document, axis, at, report);
   for (const key of ['path', 'name', 'unit', 'values'] as const)
     if (axis[key] !== undefined) report([...at, key], 'belongs into one of the linked axes', 'key');
+  if (linked.length < 2)
+    report([...at, 'linked'], 'at least two axes are expected; one alone is linked to nothing');
   const members = linked.map((member, index) =>
     member === undefined ? undefined : expandSingle(document, member, [...at, 'linked', index], report),
   );
@@ -120,10 +124,12 @@ function expandSingle(
   report: Report,
 ): Axis | undefined {
   if (values === undefined) {
-    if (!Object.hasOwn(mappingAt(document, at), 'values'))
+    const given = mappingAt(document, at);
+    if (!Object.hasOwn(given, 'values') && !Object.hasOwn(given, 'linked'))
       report([...at, 'values'], 'is missing: the values of the axis', 'key');
     return undefined;
   }
+  if (values.length === 0) report([...at, 'values'], 'at least one value is expected; the list is empty');
   if (path === undefined && name === undefined) {
     report(at, 'an axis has a path (a setting), or a name (for labelled values)', 'key');
     return undefined;

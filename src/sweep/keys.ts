@@ -1,4 +1,5 @@
 /** What a point's result follows from, as a hash. */
+import type { Network } from '../network/layers.js';
 import type { PointSettings } from '../simulate/part.js';
 import { canonicalJson, sha256 } from './canonical.js';
 import { codeVersion } from './code-version.js';
@@ -14,7 +15,21 @@ export function plainSettings(point: PointSettings): Readonly<Record<string, unk
 
 /** Hash of a point's settings. Passes of the user's own enter by what they make of the training step, as their code cannot be had whole. */
 export function hashSettings(point: PointSettings): string {
-  return sha256(canonicalJson([plainSettings(point), point.userPasses?.length ? rewriting(point) : null]));
+  const { network: _network, ...settings } = plainSettings(point);
+  const rewritten = point.userPasses?.length ? rewriting(point) : null;
+  return sha256(canonicalJson([settings, hashNetwork(point.network), rewritten]));
+}
+
+/** Most of a point's settings by far, and one for all points of most sweeps. */
+const networkHashes = new WeakMap<Network, string>();
+
+function hashNetwork(network: Network): string {
+  const known = networkHashes.get(network);
+  if (known !== undefined) return known;
+  const { description: _description, ...plain } = network;
+  const hash = sha256(canonicalJson(plain));
+  networkHashes.set(network, hash);
+  return hash;
 }
 
 function rewriting(point: PointSettings): readonly string[] {

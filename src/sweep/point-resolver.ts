@@ -1,5 +1,11 @@
 /** Lays the values of axes over the base of a sweep file and resolves what comes out; says what is wrong at the place in the sweep file that it comes from. */
-import { type ConfigDocument, mergeDocuments, type PlaceTree, problemAt } from '../config/document.js';
+import {
+  type ConfigDocument,
+  mergeDocuments,
+  type Place,
+  type PlaceTree,
+  problemAt,
+} from '../config/document.js';
 import { type ConfigSource, machineFromDocument, openMachine } from '../config/machine.js';
 import { ConfigurationError, type Path, type Problem, renderPath } from '../config/problem.js';
 import { didYouMean } from '../config/suggest.js';
@@ -24,7 +30,7 @@ export interface Resolved {
 
 /** A problem of some combinations, to be said once. */
 interface Finding {
-  readonly problem: Problem;
+  readonly problem: Found;
   readonly combinations: (readonly Choice[])[];
 }
 
@@ -108,7 +114,7 @@ export class PointResolver {
     );
     const { problems, partial } = inspect(pointSchema, document);
     const point = partial as Partially<PointConfig>;
-    const wrong = [
+    const wrong: Found[] = [
       ...unknown.map((assignment) => this.#unknownSetting(assignment)),
       ...problems.map((problem) => this.#relocate(problem, '')),
     ];
@@ -199,7 +205,12 @@ export class PointResolver {
         .sort((a, b) => Number(b.setting.at(-1) === 'kind') - Number(a.setting.at(-1) === 'kind'));
       const outcome = attempt(() => machineFromDocument(overlay(opened.value, inner), this.#source));
       if ('value' in outcome) return outcome;
-      return { problems: outcome.problems.map((problem) => this.#relocate(problem, 'machine.')) };
+      return {
+        problems: outcome.problems.map((problem): Found => {
+          const isOfMachine = settings.some(({ places }) => isAt(problem, places.key));
+          return { ...this.#relocate(problem, 'machine.'), isOfMachine };
+        }),
+      };
     });
   }
 
@@ -233,12 +244,13 @@ export class PointResolver {
    * all of its combinations have the problem with.
    */
   #place({ problem, combinations }: Finding, all: readonly (readonly Choice[])[]): Problem {
-    if (problem.file === this.#document.file) return problem;
+    const { isOfMachine = false, ...plain } = problem;
+    if (problem.file === this.#document.file && !isOfMachine) return plain;
     const [first = []] = combinations;
     const changing = first.filter(({ assignments }) =>
       assignments.some(({ setting }) => setting[0] === 'machine'),
     );
-    if (changing.length === 0) return problem;
+    if (changing.length === 0) return plain;
     const isAlone = (choice: Choice): boolean =>
       all
         .filter((combination) => combination.includes(choice))
@@ -247,12 +259,10 @@ export class PointResolver {
     const choice = blamed ?? (changing.at(-1) as Choice);
     const others = changing.filter((other) => other !== choice).map(({ at }) => renderPath(at));
     const company = blamed === undefined && others.length > 0 ? ` with ${others.join(', ')}` : '';
-    const origin = problem.line > 0 ? ` (${problem.file}:${problem.line})` : '';
-    return problemAt(
-      this.#document,
-      choice.at,
-      `makes a machine impossible${company}: machine.${problem.path}${origin}: ${problem.message}`,
-    );
+    const what = isOfMachine
+      ? problem.message
+      : `machine.${problem.path} (${problem.file}:${problem.line}): ${problem.message}`;
+    return problemAt(this.#document, choice.at, `makes a machine impossible${company}: ${what}`);
   }
 
   #nameOf({ line, column }: { readonly line: number; readonly column: number }): string {
@@ -267,7 +277,17 @@ export class PointResolver {
   }
 }
 
-type Outcome<T> = { readonly value: T } | { readonly problems: readonly Problem[] };
+/** A problem as a combination has it. */
+interface Found extends Problem {
+  /** Stands at the path of a setting because there is no better place: what is missing from a machine, say. */
+  readonly isOfMachine?: boolean;
+}
+
+type Outcome<T> = { readonly value: T } | { readonly problems: readonly Found[] };
+
+function isAt(problem: Problem, place: Place): boolean {
+  return problem.file === place.file && problem.line === place.line && problem.column === place.column;
+}
 
 function attempt<T>(load: () => T): Outcome<T> {
   try {

@@ -1,7 +1,7 @@
 /** Sweep files to points: every combination of the axes' values, each held to the schemas as if it had been written out. */
-import { parseDocument, problemAt } from '../config/document.js';
+import { type ConfigDocument, parseDocument, problemAt } from '../config/document.js';
 import type { ConfigSource } from '../config/machine.js';
-import { ConfigurationError, notFound, type Problem } from '../config/problem.js';
+import { ConfigurationError, notFound, type Problem, renderPath } from '../config/problem.js';
 import { inspect, type Partially } from '../config/validate.js';
 import type { SchedulePass } from '../schedule/pass.js';
 import type { PointSettings } from '../simulate/part.js';
@@ -59,8 +59,15 @@ export function readSweep(
   else if (sweep.base !== undefined && axes.length > 0) {
     const combinations = combine(axes.map(({ choices }) => choices));
     const columns = axes.flatMap((axis) => axis.columns);
-    for (const { choices, settings } of resolver.resolve(combinations))
-      points.push({ cells: cellsOf(columns, choices, settings), settings });
+    const rows = new Map<string, readonly Choice[]>();
+    for (const { choices, settings } of resolver.resolve(combinations)) {
+      const cells = cellsOf(columns, choices, settings);
+      const row = JSON.stringify(cells.map(String));
+      const twin = rows.get(row);
+      if (twin !== undefined) problems.push(indistinct(document, choices, twin, cells));
+      rows.set(row, choices);
+      points.push({ cells, settings });
+    }
     // What the file's own check has found at a place is found again in every point.
     const places = new Set(problems.map(placeKey));
     problems.push(...resolver.problems.filter((problem) => !places.has(placeKey(problem))));
@@ -94,6 +101,22 @@ function cellsOf(
 
 function unique(problems: readonly Problem[]): Problem[] {
   return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}
+
+/** Two points that the tables would show as one: by labels, or by machines or networks of one name. */
+function indistinct(
+  document: ConfigDocument,
+  choices: readonly Choice[],
+  twin: readonly Choice[],
+  cells: readonly Cell[],
+): Problem {
+  const index = choices.findIndex((choice, at) => choice !== twin[at]);
+  const [later, earlier] = [choices[index] as Choice, twin[index] as Choice];
+  return problemAt(
+    document,
+    later.at,
+    `cannot be told from ${renderPath(earlier.at)} in the results, where both are "${cells.join(', ')}"; give one of them another label or name`,
+  );
 }
 
 function placeKey({ file, line, column }: Problem): string {

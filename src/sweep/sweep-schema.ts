@@ -42,6 +42,7 @@ export const bundleSchema = section(
 );
 export type Bundle = z.output<typeof bundleSchema>;
 
+const { $schema: _dialect, ...bundleJson } = z.toJSONSchema(bundleSchema, { io: 'input' });
 const scalar = { type: ['string', 'number', 'boolean', 'null'] };
 
 const axisShape = {
@@ -56,11 +57,10 @@ const axisShape = {
     .array(
       z.unknown().meta({
         description: 'A value of the setting at the path; or a label and the settings that it stands for.',
-        anyOf: [scalar, z.toJSONSchema(bundleSchema, { io: 'input' })],
+        anyOf: [scalar, bundleJson],
       }),
     )
-    .min(1)
-    .meta({ description: 'Values of the axis, each a point of the grid.' })
+    .meta({ description: 'Values of the axis, each a point of the grid.', minItems: 1 })
     .optional(),
 };
 
@@ -69,8 +69,10 @@ export const axisSchema = section(
     ...axisShape,
     linked: z
       .array(section(axisShape, 'An axis of the group.'))
-      .min(2)
-      .meta({ description: 'Axes that step together: the first values of all, then the second ones.' })
+      .meta({
+        description: 'Axes that step together: the first values of all, then the second ones.',
+        minItems: 2,
+      })
       .optional(),
   },
   'An axis of the grid: a path and its values, a name and labelled values, or several axes that are linked.',
@@ -93,13 +95,14 @@ export const sweepSchema = section(
     ),
     axes: z
       .array(axisSchema)
-      .min(1)
-      .meta({ description: 'The grid: every combination of the values of all axes. This or points.' })
+      .meta({
+        description: 'The grid: every combination of the values of all axes. This or points.',
+        minItems: 1,
+      })
       .optional(),
     points: z
       .array(assignments('Settings of one point by their paths; every point sets the same ones.'))
-      .min(1)
-      .meta({ description: 'A list of points. This or axes.' })
+      .meta({ description: 'A list of points. This or axes.', minItems: 1 })
       .optional(),
   },
   'A sweep.',

@@ -220,6 +220,11 @@ axes:
       /the same points as axes\[0\]\.values\[0\]/,
     ],
     [
+      'two different points under one label',
+      'axes: [{name: x, values: [{label: a, set: {batch: 4}}, {label: a, set: {batch: 8}}]}]\n',
+      /cannot be told from axes\[0\]\.values\[0\]/,
+    ],
+    [
       'one setting in two axes',
       'axes: [{path: batch, values: [4]}, {name: x, values: [{label: 1, set: {batch: 8}}]}]\n',
       /set the same thing/,
