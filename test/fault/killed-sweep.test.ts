@@ -75,4 +75,19 @@ describe('a sweep whose workers and process are killed at random moments, again 
     expect(existsSync(log) && readFileSync(log, 'utf8').split('k').length - 1).toBe(3);
     expect(contentOf(out)).toEqual(contentOf(undisturbed));
   });
+
+  it('fails points, with this cause, whose threads end whenever they are begun', async () => {
+    const deadly = join(folder, 'deadly.mjs');
+    writeFileSync(
+      deadly,
+      `import { isMainThread } from 'node:worker_threads';\nif (!isMainThread) process.exit(3);\n${HARMLESS}`,
+    );
+    const out = join(folder, 'deadly');
+    const { status, err } = await startSweep(sweep, '--out', out, '--pass', deadly).ended;
+    expect({ status, err }).toEqual({ status: 1, err: expect.stringContaining('4 of 4 points failed') });
+    const [, ...rows] = readFileSync(join(out, 'points.csv'), 'utf8').trimEnd().split('\n');
+    expect(rows.map((row) => row.split(',').at(-1))).toEqual(
+      rows.map(() => 'Error: worker exited with code: 3'),
+    );
+  });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadNetwork } from '../../../src/cli/network-source.js';
+import { loadMachine } from '../../../src/config/load.js';
 import { buildStep, type PointSettings, partsOf, sampleOf } from '../../../src/simulate/part.js';
 import { estimatePart } from '../../../src/sweep/cost.js';
 import { smallPoint } from './points.js';
@@ -29,5 +30,27 @@ describe('the estimate of a part', () => {
     expect(partsOf(point)).toEqual(['whole']);
     const step = buildStep(point, sampleOf(point).images);
     expect(estimatePart(point, 'whole', step)).toBe(costOf(point));
+  });
+
+  it('of ideal memory is less than that of DRAM, whose channels are work of their own', () => {
+    const { machine } = smallPoint();
+    const ideal = {
+      kind: 'ideal',
+      latencyPs: 50_000,
+      bytesPerSecond: Infinity,
+      channelsPerSocket: 1,
+    } as const;
+    expect(costOf(smallPoint({ machine: { ...machine, memory: ideal } }))).toBeLessThan(costOf(smallPoint()));
+  });
+
+  it('of pilots grows with the cores that they run on, and not with the images', () => {
+    const machine = loadMachine('skylake-sp-2s');
+    const of = (point: PointSettings) =>
+      estimatePart(point, 'pilots', buildStep(point, sampleOf(point).images));
+    const small = smallPoint({ machine, batch: 40, exact: false });
+    const half = { ...machine, coresPerSocket: 10 };
+    // A socket and the one core of the share.
+    expect(of(small) / of({ ...small, machine: half, batch: 20 })).toBeCloseTo(21 / 11, 12);
+    expect(of({ ...small, batch: 120 })).toBe(of(small));
   });
 });
