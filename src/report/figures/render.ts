@@ -1,14 +1,7 @@
 /** Figures as SVG and PNG without a browser or a canvas. The libraries are loaded when the first figure is drawn: they would make every command start late. */
-import { createRequire } from 'node:module';
 import type { TopLevelSpec } from 'vega-lite';
-import { estimateTextWidth } from './text-width.js';
+import { fontFiles, textWidth } from './text-width.js';
 import { FONT_FAMILY, THEME } from './theme.js';
-
-/** The weights that the theme uses, from a package under the SIL Open Font License. */
-const FONT_FILES = [
-  '@expo-google-fonts/inter/400Regular/Inter_400Regular.ttf',
-  '@expo-google-fonts/inter/600SemiBold/Inter_600SemiBold.ttf',
-];
 
 /** Pixels of a PNG per unit of the SVG: sharp on screens of double density. */
 const PNG_SCALE = 2;
@@ -18,7 +11,12 @@ const DEFAULT_FONT_SIZE = 11;
 
 /** What vega measures texts with, which its typings leave out. */
 interface WithTextMetrics {
-  readonly textMetrics: { width: (item: { readonly fontSize?: number }, text: unknown) => number };
+  readonly textMetrics: {
+    width: (
+      item: { readonly fontSize?: number; readonly fontWeight?: number | string },
+      text: unknown,
+    ) => number;
+  };
 }
 
 let previous: Promise<unknown> = Promise.resolve();
@@ -47,7 +45,7 @@ async function renderAlone(spec: TopLevelSpec): Promise<string> {
   try {
     vega.resetSVGDefIds();
     (vega as unknown as WithTextMetrics).textMetrics.width = (item, text) =>
-      estimateTextWidth(String(text), item.fontSize ?? DEFAULT_FONT_SIZE);
+      textWidth(String(text), item.fontSize ?? DEFAULT_FONT_SIZE, item.fontWeight);
     const svg = await view.toSVG();
     if (complaints.length > 0) throw new Error(`figure: ${complaints.join('; ')}`);
     return `${svg}\n`;
@@ -64,11 +62,10 @@ async function renderAlone(spec: TopLevelSpec): Promise<string> {
  */
 export async function renderPng(svg: string): Promise<Uint8Array> {
   const { Resvg } = await import('@resvg/resvg-js');
-  const require = createRequire(import.meta.url);
   const image = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: PNG_SCALE },
     font: {
-      fontFiles: FONT_FILES.map((file) => require.resolve(file)),
+      fontFiles: fontFiles(),
       loadSystemFonts: false,
       defaultFontFamily: FONT_FAMILY,
       sansSerifFamily: FONT_FAMILY,

@@ -10,6 +10,8 @@ export const COLOURS = {
   blue: '#0072B2',
   vermilion: '#D55E00',
   purple: '#CC79A7',
+  /** Not theirs: for what is of no interest by itself. */
+  lightGrey: '#B0B0B0',
 } as const;
 
 /** Of lines that are there for comparison only. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderPng, renderSvg } from '../../../../src/report/figures/render.js';
-import { estimateTextWidth } from '../../../../src/report/figures/text-width.js';
+import { fontFiles, textWidth } from '../../../../src/report/figures/text-width.js';
 import { encloseByPowersOfTen } from '../../../../src/report/figures/theme.js';
 
 const figure = (title: string) => ({
@@ -50,8 +50,9 @@ describe('a figure', () => {
     const values = spec.data.values.map((value) => ({ ...value, of: long }));
     const widthOf = (svg: string) => Number(/width="(\d+)"/.exec(svg)?.[1]);
     const gained = widthOf(await renderSvg({ ...spec, data: { values } })) - widthOf(await renderSvg(spec));
-    // Inter's lower case is 0.55 em wide on average; the theme's legends have 12 pixels to the em.
-    expect(gained).toBeGreaterThan((long.length - 'squares'.length) * 0.55 * 12 * 0.9);
+    const size = 12; // of the theme's legends
+    // Both widths are rounded to whole pixels.
+    expect(gained).toBeGreaterThanOrEqual(textWidth(long, size) - textWidth('squares', size) - 1);
   });
 
   it('that vega-lite complains about is refused, and does not stop the next one', async () => {
@@ -62,13 +63,48 @@ describe('a figure', () => {
   });
 });
 
-describe('the estimated width of a text', () => {
+describe('the width of a text', () => {
   it('grows with the font and with every character', () => {
-    expect(estimateTextWidth('', 12)).toBe(0);
-    expect(estimateTextWidth('abc', 24)).toBeCloseTo(2 * estimateTextWidth('abc', 12), 9);
-    expect(estimateTextWidth('Wa', 12)).toBeGreaterThan(estimateTextWidth('ia', 12));
+    expect(textWidth('', 12)).toBe(0);
+    expect(textWidth('abc', 24)).toBeCloseTo(2 * textWidth('abc', 12), 9);
+    expect(textWidth('abcd', 12)).toBeCloseTo(textWidth('abc', 12) + textWidth('d', 12), 9);
+    expect(textWidth('Wa', 12)).toBeGreaterThan(textWidth('ia', 12));
+  });
+
+  it('is greater in semi-bold', () => {
+    expect(textWidth('schedule', 12, 600)).toBeGreaterThan(textWidth('schedule', 12));
+  });
+
+  it('is the one that is drawn', async () => {
+    // A row of zeros, which do not kern, as black ink between two bars: its extent is that of the advances, but for what a zero leaves free at its sides.
+    const text = '0'.repeat(40);
+    const size = 20;
+    const [margin, ink] = [10, await inkOf(text, size, 10)];
+    const width = textWidth(text, size);
+    const sides = textWidth('0', size) * 0.2;
+    expect(ink.left).toBeGreaterThanOrEqual(margin);
+    expect(ink.left).toBeLessThan(margin + sides);
+    expect(ink.right).toBeLessThanOrEqual(margin + width);
+    expect(ink.right).toBeGreaterThan(margin + width - sides);
   });
 });
+
+/** Left and right end of a drawn text, in units of the SVG. */
+async function inkOf(text: string, size: number, x: number): Promise<{ left: number; right: number }> {
+  const width = 1000;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="40"><text x="${x}" y="30" font-family="Inter" font-size="${size}px">${text}</text></svg>`;
+  const { Resvg } = await import('@resvg/resvg-js');
+  const image = new Resvg(svg, {
+    font: { fontFiles: fontFiles(), loadSystemFonts: false, defaultFontFamily: 'Inter' },
+  }).render();
+  const { pixels } = image;
+  const columns = Array.from({ length: width }, (_, column) => column).filter((column) =>
+    Array.from({ length: 40 }, (_, row) => row).some(
+      (row) => (pixels[(row * width + column) * 4 + 3] as number) > 60,
+    ),
+  );
+  return { left: columns[0] as number, right: (columns.at(-1) as number) + 1 };
+}
 
 describe('a logarithmic axis', () => {
   it('goes from the power of ten below to the one above', () => {
