@@ -16,6 +16,10 @@ export const commands: CommandRegistry = {
     summary: 'simulate a grid of settings from a file, going on where it stopped, into CSV files',
     load: () => import('./commands/sweep.js'),
   },
+  figures: {
+    summary: 'draw the figures from simulations, as SVG and PNG with their CSV and specification',
+    load: () => import('./commands/figures.js'),
+  },
   network: { summary: 'list and show networks', load: () => import('./commands/network.js') },
   schedule: {
     summary: 'list schedules and show what fuses where',

@@ -26,9 +26,9 @@ export function checkResultFile(problems: ProblemCollector, option: string, path
  * Writes a result file, whole or not at all.
  * @throws UserError where the file system refuses
  */
-export function writeResultFile(path: string, text: string): void {
+export function writeResultFile(path: string, content: string | Uint8Array): void {
   try {
-    writeFileAtomically(path, text);
+    writeFileAtomically(path, content);
   } catch (error) {
     throw new UserError(`${path} cannot be written: ${(error as Error).message}`);
   }

@@ -1,5 +1,4 @@
 /** What bnff gains with half the bandwidth, the whole of it, and bytes that cost nothing. */
-import { peakBandwidth } from '../../simulate/target.js';
 import type { CsvColumn } from '../csv.js';
 import { gainsOver } from '../gain.js';
 import { formatFixed } from '../text-table.js';
@@ -7,7 +6,7 @@ import { figureOf, type PointFigure, requestsOf } from './figure.js';
 import { REPORTED_NOTE, reportedLayer, reportedMarks } from './reported-marks.js';
 import { rimmedText } from './rimmed-text.js';
 import { COLOURS } from './theme.js';
-import { networkLabel, samplingNote, signedPercent } from './words.js';
+import { networkLabel, peakGbps, samplingNote, signedPercent } from './words.js';
 
 const NETWORK = 'densenet121';
 const MACHINES = ['skylake-sp-2s-half-bandwidth', 'skylake-sp-2s', 'skylake-sp-2s-infinite-bandwidth'];
@@ -16,24 +15,24 @@ const MACHINES = ['skylake-sp-2s-half-bandwidth', 'skylake-sp-2s', 'skylake-sp-2
 export const GAIN_PARTS = [
   { key: 'forward', label: 'forward', colour: COLOURS.skyBlue },
   { key: 'backward', label: 'backward and update', colour: COLOURS.orange },
-  { key: 'total', label: 'whole iteration', colour: COLOURS.black },
+  { key: 'total', label: 'whole iteration', colour: COLOURS.blue },
 ] as const;
 
 interface GainRow {
-  readonly bytesPerSecond: number;
+  readonly gbps: number;
   readonly of: (typeof GAIN_PARTS)[number]['label'];
   readonly gain: number;
 }
 
 const COLUMNS: readonly CsvColumn<GainRow>[] = [
-  { header: 'bandwidth_GB_per_s', value: ({ bytesPerSecond }) => bytesPerSecond / 1e9 },
+  { header: 'bandwidth_GB_per_s', value: ({ gbps }) => gbps },
   { header: 'pass', value: ({ of }) => of },
   { header: 'gain_percent', value: ({ gain }) => gain * 100 },
 ];
 
 /** `230.4 GB/s`, `infinite bandwidth`. */
-function bandwidthLabel(bytesPerSecond: number): string {
-  return bytesPerSecond === Infinity ? 'infinite bandwidth' : `${formatFixed(bytesPerSecond / 1e9, 1)} GB/s`;
+function bandwidthLabel(gbps: number): string {
+  return gbps === Infinity ? 'infinite bandwidth' : `${formatFixed(gbps, 1)} GB/s`;
 }
 
 /** Gain of bnff over the baseline by bandwidth. */
@@ -53,14 +52,14 @@ export const gainByBandwidth: PointFigure = {
       const gains = gainsOver(baseline, point);
       return GAIN_PARTS.map(
         ({ key, label }): GainRow => ({
-          bytesPerSecond: peakBandwidth(settings.machine),
+          gbps: peakGbps(settings.machine),
           of: label,
           gain: gains[key],
         }),
       );
     });
-    const values = rows.map(({ bytesPerSecond, of, gain }) => ({
-      bandwidth: bandwidthLabel(bytesPerSecond),
+    const values = rows.map(({ gbps, of, gain }) => ({
+      bandwidth: bandwidthLabel(gbps),
       of,
       percent: gain * 100,
       edge: Math.max(0, gain * 100),
@@ -92,7 +91,8 @@ export const gainByBandwidth: PointFigure = {
         text: 'Gain of bnff by memory bandwidth',
         subtitle: [
           `${networkLabel(NETWORK)}, mini-batch ${results[0]?.batch}, 2-socket Skylake-SP with 6 and 12 DDR4-2400 channels and with infinite bandwidth`,
-          `${samplingNote(results)}; ${REPORTED_NOTE}`,
+          samplingNote(results),
+          REPORTED_NOTE,
         ],
       },
       width: 520,

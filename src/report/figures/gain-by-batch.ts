@@ -6,7 +6,7 @@ import { machineLabel } from './words.js';
 /** Gain over the mini-batch. */
 export const gainByBatch: SweepFigure = {
   name: 'gain-by-batch',
-  summary: 'gain of bnff over the mini-batch (the sweep mini-batch)',
+  summary: 'gain of bnff over the mini-batch',
   source: 'sweep',
   sweep: 'mini-batch',
   draw: (points) =>

@@ -7,7 +7,7 @@ import { machineLabel } from './words.js';
 /** Gain over the size of the LLC. */
 export const gainByLlc: SweepFigure = {
   name: 'gain-by-llc',
-  summary: 'gain of bnff over the size of the last-level cache (the sweep llc-size)',
+  summary: 'gain of bnff over the size of the last-level cache',
   source: 'sweep',
   sweep: 'llc-size',
   draw: (points) =>

@@ -1,12 +1,11 @@
 /** What bnff gains over cores and bandwidth: a heat map with lines of equal gain. */
-import { peakBandwidth } from '../../simulate/target.js';
 import type { CsvColumn } from '../csv.js';
 import { formatFixed } from '../text-table.js';
 import { type FigureContent, figureOf, type SweepFigure } from './figure.js';
 import { gainPairs } from './gain-pairs.js';
 import { isoSegments, labelPlace } from './iso-lines.js';
 import { rimmedText } from './rimmed-text.js';
-import { networkLabel, samplingNote } from './words.js';
+import { networkLabel, peakGbps, samplingNote } from './words.js';
 
 /** A point of the map. */
 export interface GainMapRow {
@@ -32,15 +31,14 @@ const MOST_LINES = 8;
 /** Gain over cores and bandwidth. */
 export const gainMap: SweepFigure = {
   name: 'gain-by-cores-and-bandwidth',
-  summary:
-    'gain of bnff over cores and memory bandwidth, with lines of equal gain (the sweep cores-by-bandwidth)',
+  summary: 'gain of bnff over cores and memory bandwidth, with lines of equal gain',
   source: 'sweep',
   sweep: 'cores-by-bandwidth',
   draw: (points) => {
     const rows = gainPairs(points).map(
       ({ settings: { machine }, gains }): GainMapRow => ({
         cores: machine.sockets * machine.coresPerSocket,
-        gbps: peakBandwidth(machine) / 1e9,
+        gbps: peakGbps(machine),
         gain: gains.total,
       }),
     );

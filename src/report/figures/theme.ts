@@ -11,7 +11,7 @@ export const COLOURS = {
   vermilion: '#D55E00',
   purple: '#CC79A7',
   /** Not theirs: for what is of no interest by itself. */
-  lightGrey: '#B0B0B0',
+  lightGrey: '#BBBBBB',
 } as const;
 
 /** Of lines that are there for comparison only. */

@@ -1,5 +1,8 @@
 /** How figures call things. */
+
+import type { MachineSpec } from '../../machine/spec.js';
 import type { PointResult } from '../../simulate/point.js';
+import { peakBandwidth } from '../../simulate/target.js';
 import { formatFixed } from '../text-table.js';
 
 const NETWORKS: Readonly<Record<string, string>> = {
@@ -26,6 +29,12 @@ export function networkLabel(name: string): string {
 /** A machine's name in print; its own where it has none. */
 export function machineLabel(name: string): string {
   return MACHINES[name] ?? name;
+}
+
+/** Peak bandwidth of a machine's memory, GB/s, to a tenth: finer digits come from clock periods in whole picoseconds. */
+export function peakGbps(machine: MachineSpec): number {
+  const gbps = peakBandwidth(machine) / 1e9;
+  return gbps === Infinity ? gbps : Math.round(gbps * 10) / 10;
 }
 
 /** `+21.6 %` of 0.2155, with a true minus sign. */
