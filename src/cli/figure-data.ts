@@ -1,6 +1,6 @@
 /** What figures are drawn from: points and sweeps out of stores that keep what is simulated, and measured edges. */
 import { join } from 'node:path';
-import { EDGE_VARIANTS } from '../bound/edge.js';
+import { Piscina } from 'piscina';
 import { fileSource, loadMachine } from '../config/load.js';
 import type { Network } from '../network/layers.js';
 import type {
@@ -10,13 +10,15 @@ import type {
   MeasuredEdge,
   PointRequest,
 } from '../report/figures/figure.js';
-import { EdgeMeasurement, mapBytes, smallestEdgeBatch } from '../simulate/edge.js';
 import type { PointSettings } from '../simulate/point.js';
 import { DEFAULT_BATCH, DEFAULT_SCHEDULE, DEFAULT_SEED, DEFAULT_SOFTWARE } from '../sweep/point-options.js';
 import type { ListProgress } from '../sweep/pool.js';
 import { runStored, type StoredOutcome } from '../sweep/store.js';
 import { readSweep } from '../sweep/sweep-file.js';
 import { loadNetwork } from './network-source.js';
+
+/** The compiled worker: a thread cannot load TypeScript. `src/cli` and `dist/cli` are equally deep, so this is right from both. */
+const EDGE_WORKER = new URL('../../dist/cli/edge-worker.js', import.meta.url);
 
 export interface FigureDataOptions {
   /** The figures' folder, which also keeps the results of their points. */
@@ -115,34 +117,24 @@ function sortOut(
   };
 }
 
-/** Measures an edge under every variant that docs/paper.md counts, at the smallest mini-batch whose maps outgrow the caches. */
+/** Measures an edge (see edge-worker.ts). @throws the signal's reason when it aborts */
 export async function measureEdge(
-  { machine: name, channels, image }: EdgeRequest,
+  request: EdgeRequest,
   { onMessage, signal }: Pick<FigureDataOptions, 'onMessage' | 'signal'>,
 ): Promise<MeasuredEdge> {
-  const machine = loadMachine(name);
-  const batch = smallestEdgeBatch(machine, { channels, image });
-  const shape = { batch, channels, image };
-  const edge = new EdgeMeasurement({ machine, shape, software: DEFAULT_SOFTWARE });
-  const variants: MeasuredEdge['variants'][number][] = [];
-  for (const { name: variant, schedule, options, forwardSweeps, backwardSweeps } of EDGE_VARIANTS) {
-    onMessage(`sweeps of an edge: ${variant}`);
-    // Lets a Ctrl-C through: the measurement itself runs on this thread.
-    await new Promise(setImmediate);
+  const thread = new Piscina<EdgeRequest, MeasuredEdge>({
+    filename: EDGE_WORKER.href,
+    maxThreads: 1,
+    // Flags of the parent (a test runner's loader, say) are not for the worker.
+    execArgv: [],
+  });
+  thread.on('message', (variant: string) => onMessage(`sweeps of an edge: ${variant}`));
+  try {
+    return await thread.run(request, { signal });
+  } catch (error) {
     signal.throwIfAborted();
-    variants.push({
-      name: variant,
-      counted: { forward: forwardSweeps, backward: backwardSweeps },
-      result: edge.measure(schedule, options),
-    });
+    throw error;
+  } finally {
+    await thread.destroy();
   }
-  const { cores, totalCores } = edge.sample.share;
-  return {
-    machine: machine.name,
-    batch,
-    cores,
-    totalCores,
-    mapBytes: mapBytes(shape, edge.sample),
-    variants,
-  };
 }
