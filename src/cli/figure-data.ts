@@ -41,12 +41,12 @@ export class RequestedPoints {
   readonly #networks = new Map<string, Network>();
   readonly #machines = new Map<string, PointSettings['machine']>();
 
-  settingsOf({ network, machine, schedule }: PointRequest): PointSettings {
+  settingsOf({ network, machine, schedule, batch = DEFAULT_BATCH }: PointRequest): PointSettings {
     return {
       network: remember(this.#networks, network, loadNetwork),
       machine: remember(this.#machines, machine, loadMachine),
       schedule,
-      batch: DEFAULT_BATCH,
+      batch,
       exact: false,
       seed: DEFAULT_SEED,
       software: DEFAULT_SOFTWARE,
@@ -62,8 +62,8 @@ function remember<T>(known: Map<string, T>, key: string, load: (key: string) => 
 }
 
 /** Which point a request means. */
-export function requestName({ network, machine, schedule }: PointRequest): string {
-  return `${network} on ${machine}, ${schedule}`;
+export function requestName({ network, machine, schedule, batch = DEFAULT_BATCH }: PointRequest): string {
+  return `${network} on ${machine}, batch ${batch}, ${schedule}`;
 }
 
 /** Every point that any of the figures asks for, once. */

@@ -7,6 +7,7 @@ import type { CommandRegistry } from '../../src/cli/command.js';
 import { figuresCommand } from '../../src/cli/commands/figures.js';
 import { type FigurePoint, figureOf, type PointFigure } from '../../src/report/figures/figure.js';
 import { FIGURES } from '../../src/report/figures/registry.js';
+import { DEFAULT_BATCH } from '../../src/sweep/point-options.js';
 import { SMALL_NETWORK } from '../unit/sweep/points.js';
 import { run, scratchFolder } from './harness.js';
 
@@ -98,7 +99,7 @@ describe('normcore figures', () => {
     expect(out.split('\n').length).toBe(2 + 1);
     expect(filesOf(folder).map((name) => name.split('.')[0])).not.toContain('illegal');
     expect(filesOf(folder).length).toBe(2 * kinds.length);
-    expect(err).toContain(`illegal: ${network} on teaching, fuse-normalise: `);
+    expect(err).toContain(`illegal: ${network} on teaching, batch ${DEFAULT_BATCH}, fuse-normalise: `);
     expect(err).not.toContain('    at ');
   });
 

@@ -190,7 +190,7 @@ export const bandwidthOverTime: PointFigure = {
         subtitle: [
           `mini-batch ${results[0]?.batch} on ${machineLabel(MACHINE)}; ${samplingNote(results)}`,
           `top: averages over ${BIN_MS} ms, coloured by the layer type that moved the bytes; grey bands: dense blocks; dashed: peak of the memory`,
-          'bottom: one bar per operation, its average; the simulation resolves nothing finer here than an operation',
+          'bottom: one bar per operation, its average (results keep the bytes of an operation, nothing finer)',
         ],
       },
       spacing: 20,

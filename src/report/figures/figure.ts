@@ -10,6 +10,8 @@ export interface PointRequest {
   readonly network: string;
   readonly machine: string;
   readonly schedule: string;
+  /** Images of the mini-batch, where they are not those of the command line's default. */
+  readonly batch?: number;
 }
 
 /** A point with what it came to. */

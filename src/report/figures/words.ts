@@ -18,7 +18,7 @@ const MACHINES: Readonly<Record<string, string>> = {
   'skylake-sp-2s-half-bandwidth': '2-socket Skylake-SP, half the channels',
   'skylake-sp-2s-infinite-bandwidth': '2-socket Skylake-SP, infinite bandwidth',
   'knl-7210': 'Knights Landing 7210',
-  'titan-x-pascal': 'Titan X (Pascal) as a many-core chip',
+  'titan-x-pascal': 'Titan X (Pascal)',
 };
 
 /** A network's name in print; its own where it has none. */

@@ -1,4 +1,5 @@
 /** What holds for every figure, drawn from made-up results. */
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EDGE_VARIANTS } from '../../../../src/bound/edge.js';
 import { FIGURES } from '../../../../src/report/figures/registry.js';
@@ -70,6 +71,12 @@ describe.each(FIGURES.map((figure) => [figure.name, figure] as const))('the figu
     expect(JSON.stringify(spec)).not.toContain('"url"');
     expect(await renderSvg(spec)).toBe(files[`${name}.svg`]);
   });
+});
+
+it('the page on figures names each of them once in its table', () => {
+  const page = readFileSync(new URL('../../../../docs/figures.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map((found) => found[1]);
+  expect(named).toEqual(FIGURES.map(({ name }) => name));
 });
 
 it('figures have names of their own, in kebab case', () => {

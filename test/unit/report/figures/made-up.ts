@@ -26,7 +26,12 @@ const networks = new Map<string, Network>();
 const machines = new Map<string, MachineSpec>();
 
 /** Settings of a point by names, each file loaded once. */
-export function settingsOf(network: string, machine: string, schedule: string): PointSettings {
+export function settingsOf(
+  network: string,
+  machine: string,
+  schedule: string,
+  batch = DEFAULT_BATCH,
+): PointSettings {
   const loadedNetwork = networks.get(network) ?? loadNetwork(network);
   networks.set(network, loadedNetwork);
   const loadedMachine = machines.get(machine) ?? loadMachine(machine);
@@ -35,7 +40,7 @@ export function settingsOf(network: string, machine: string, schedule: string): 
     network: loadedNetwork,
     machine: loadedMachine,
     schedule,
-    batch: DEFAULT_BATCH,
+    batch,
     exact: false,
     seed: DEFAULT_SEED,
     software: DEFAULT_SOFTWARE,
@@ -104,8 +109,8 @@ const SECONDS: Readonly<Record<string, number>> = {
 /** The points that a figure asks for. @param scale of all times */
 export function pointsFor(figure: Figure, scale = 1): FigurePoint[] {
   if (figure.source === 'points') {
-    return figure.points.map(({ network, machine, schedule }, at) =>
-      madeUp(settingsOf(network, machine, schedule), scale * (SECONDS[schedule] ?? 1) * (1 + at / 10)),
+    return figure.points.map(({ network, machine, schedule, batch }, at) =>
+      madeUp(settingsOf(network, machine, schedule, batch), scale * (SECONDS[schedule] ?? 1) * (1 + at / 10)),
     );
   }
   if (figure.source === 'edge') return [];
