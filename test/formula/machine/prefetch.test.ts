@@ -8,7 +8,7 @@ import {
   CYCLE_PS,
   deviation,
   dramPs,
-  l2LookupPs,
+  lookupPs,
   programOf,
   run,
   SMALL,
@@ -270,7 +270,7 @@ describe('one core of the shipped Skylake machine', () => {
     if (llc === null || memory.kind !== 'dram') throw new Error('the machine has changed');
     // Core 0 sits in a corner, and lines are spread over all tiles: half of the columns and half of the rows away on average, there and back.
     const hops = 2 * ((interconnect.columns - 1) / 2 + (interconnect.rows - 1) / 2);
-    const fixedPs = l2LookupPs(spec) + hops * interconnect.hopPs + llc.latencyPs + memory.controllerPs;
+    const fixedPs = lookupPs(spec) + hops * interconnect.hopPs + llc.latencyPs + memory.controllerPs;
     const dramPs = statistics.memory.readLatencyPs / statistics.memory.readLines;
     const { nRP, nRCD, nCL, nBL } = memory.part.timings;
     return {

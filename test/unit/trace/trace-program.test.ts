@@ -57,7 +57,10 @@ describe('accesses as a list', () => {
   });
 
   it('run like one run for each of them, which takes an entry of the load queue if it is a load', () => {
-    const spec = { ...SMALL, prefetch: { ...SMALL.prefetch, kind: 'streamer' as const } };
+    const spec = {
+      ...SMALL,
+      prefetch: { kind: 'streamer' as const, streams: 16, degree: 2, distanceLines: 16, pageBytes: 4096 },
+    };
     fc.assert(
       fc.property(ACCESSES, (accesses) => {
         const listed = programOf(1, [

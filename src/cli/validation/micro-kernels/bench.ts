@@ -45,7 +45,7 @@ export function oneCore(): MachineSpec & { readonly l2: CacheSpec; readonly llc:
     coresPerSocket: 1,
     l2,
     llc: { ...llc, slicesPerSocket: 1, occupancyPs: 0 },
-  prefetch: { kind: 'none' },
+    prefetch: { kind: 'none' },
     interconnect: { kind: 'crossbar', columns: 0, rows: 0, hopPs: HOP_PS, linkBytesPerSecond: Infinity },
     socketLink: null,
     memory: { kind: 'ideal', latencyPs: MEMORY_PS, bytesPerSecond: Infinity, channelsPerSocket: 1 },

@@ -1,7 +1,7 @@
 /** What becomes of prefetched lines: each is in exactly one place. */
 import { describe, expect, it } from 'vitest';
 import { Access, type OpStream } from '../../../../src/kernel/op-stream.js';
-import { Flag } from '../../../../src/machine/cache/tag-array.js';
+import { Flag, forEachEntry } from '../../../../src/machine/cache/tag-array.js';
 import type { Chip } from '../../../../src/machine/chip.js';
 import { CORE_COUNTERS, CoreCounter } from '../../../../src/machine/core/layout.js';
 import type { MachineSpec, PrefetchSpec } from '../../../../src/machine/spec.js';
@@ -28,7 +28,7 @@ function unusedLines({ l1, l2, cores, coresPerCluster }: Chip): number {
   const tags = l2 ?? l1;
   let unused = 0;
   for (let instance = 0; instance < cores / (l2 === null ? 1 : coresPerCluster); instance++)
-    tags.forEach(instance, (_line, flags) => {
+    forEachEntry(tags, instance, (_line, flags) => {
       if ((flags & Flag.Prefetched) !== 0) unused++;
     });
   return unused;
