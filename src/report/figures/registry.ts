@@ -6,6 +6,7 @@ import { edgeSweeps } from './edge-sweeps.js';
 import type { Figure } from './figure.js';
 import { gainByBandwidth } from './gain-by-bandwidth.js';
 import { gainByBatch } from './gain-by-batch.js';
+import { gainByChannels } from './gain-by-channels.js';
 import { gainByLlc } from './gain-by-llc.js';
 import { gainMap } from './gain-map.js';
 import { roofline } from './roofline.js';
@@ -22,6 +23,7 @@ export const FIGURES: readonly Figure[] = [
   gainMap,
   gainByBatch,
   gainByLlc,
+  gainByChannels,
   roofline,
   edgeSweeps,
 ];
