@@ -4,10 +4,10 @@ import { accept, fits, issue } from './controller.js';
 import { CHANNEL, COUNTER, ENTRY, NEVER } from './layout.js';
 import { type AddressMap, placeOfLine } from './mapping.js';
 import { catchUpRefresh } from './refresh.js';
-import { choose, reconsider } from './scheduler.js';
+import { choose, nextToTell, reconsider } from './scheduler.js';
 import { bankAt, type DramState, REBASE_AT, rebaseChannel } from './state.js';
 
-const { STRIDE: CHANNEL_STRIDE, NEXT, COMMAND_FREE, HELD, REFRESH_NEXT } = CHANNEL;
+const { STRIDE: CHANNEL_STRIDE, NEXT, TOLD, COMMAND_FREE, HELD, REFRESH_NEXT } = CHANNEL;
 const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
 const { STRIDE: COUNTER_STRIDE, READ_LATENCY_PS, FORWARDED } = COUNTER;
 const NEVER_CYCLE = NEVER;
@@ -53,6 +53,8 @@ export function enqueueRequest(
     pushRequest(set.arrivals[channel], line, direction, timePs, tag);
     return;
   }
+  if (d.words[channel * CHANNEL_STRIDE + NEXT] < d.words[channel * CHANNEL_STRIDE + TOLD])
+    catchUp(set, channel, timePs);
   const absolute = Math.ceil(timePs * set.perTCK - EDGE_SLACK);
   if (absolute - d.baseCycle[channel] >= REBASE_CYCLE) rebase(d, channel, absolute - d.baseCycle[channel]);
   const cycle = (absolute - d.baseCycle[channel]) | 0;
@@ -71,7 +73,8 @@ export function enqueueRequest(
   const free = words[channel * CHANNEL_STRIDE + COMMAND_FREE];
   const changed = reconsider(d, channel, at, direction, entry, cycle < free ? free : cycle);
   if (direction === 1 && tag !== -1) pushRequest(set.answers[channel], 0, 1, timePs, tag);
-  else if (!changed) return;
+  else if (!changed && words[channel * CHANNEL_STRIDE + NEXT] === words[channel * CHANNEL_STRIDE + TOLD])
+    return;
   publish(set, channel);
 }
 
@@ -81,15 +84,35 @@ export function stepChannel(set: ChannelSet, channel: number): number {
   const { d } = set;
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
-  const cycle = words[c + NEXT];
-  const done = issue(d, channel, cycle);
-  const tag = done >= 0 && (words[done + LIST] & 1) === 0 ? finishRead(set, channel, done, cycle) : -1;
-  words[c + COMMAND_FREE] = cycle + 1;
-  if (set.arrivals[channel].count > 0) admitWaiting(set, channel, cycle + 1);
-  choose(d, channel, cycle + 1);
-  if (words[c + NEXT] >= REBASE_CYCLE && words[c + NEXT] !== NEVER_CYCLE) rebase(d, channel, cycle);
+  const told = words[c + TOLD];
+  let tag = -1;
+  do {
+    const cycle = words[c + NEXT];
+    const done = issue(d, channel, cycle);
+    if (done >= 0 && (words[done + LIST] & 1) === 0) tag = finishRead(set, channel, done, cycle);
+    words[c + COMMAND_FREE] = cycle + 1;
+    if (set.arrivals[channel].count > 0) admitWaiting(set, channel, cycle + 1);
+    choose(d, channel, cycle + 1);
+    if (words[c + NEXT] >= REBASE_CYCLE) {
+      if (words[c + NEXT] !== NEVER_CYCLE) rebase(d, channel, cycle);
+      break;
+    }
+  } while (tag < 0 && words[c + NEXT] <= told);
   publish(set, channel);
   return tag;
+}
+
+/** Issues the commands before `timePs` that the channel has not told of: none of them answers a request. */
+function catchUp(set: ChannelSet, channel: number, timePs: number): void {
+  const { d } = set;
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  while (words[c + NEXT] < words[c + TOLD] && psOf(set, channel, words[c + NEXT]) < timePs) {
+    const cycle = words[c + NEXT];
+    issue(d, channel, cycle);
+    words[c + COMMAND_FREE] = cycle + 1;
+    choose(d, channel, cycle + 1);
+  }
 }
 
 function psOf(set: ChannelSet, channel: number, cycle: number): number {
@@ -98,9 +121,10 @@ function psOf(set: ChannelSet, channel: number, cycle: number): number {
 
 function publish(set: ChannelSet, channel: number): void {
   const ring = set.answers[channel];
-  const next = set.d.words[channel * CHANNEL_STRIDE + NEXT];
+  const told = nextToTell(set.d, channel, set.arrivals[channel].count);
+  set.d.words[channel * CHANNEL_STRIDE + TOLD] = told;
   set.nextPs[channel] =
-    ring.count > 0 ? ring.timePs[ring.head] : next === NEVER_CYCLE ? Infinity : psOf(set, channel, next);
+    ring.count > 0 ? ring.timePs[ring.head] : told === NEVER_CYCLE ? Infinity : psOf(set, channel, told);
 }
 
 /** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */

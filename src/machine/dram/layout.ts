@@ -76,6 +76,8 @@ export const CHANNEL = {
   /** What a look at the offers of one kind has found beside the best key: its bank, and the second best key. */
   SCAN_AT: 16,
   SCAN_SECOND: 17,
+  /** Cycle of the next decision that is told to the outside: no command before it answers a request. */
+  TOLD: 18,
 } as const;
 
 export const RANK = {

@@ -317,6 +317,34 @@ function scanPrecharges(
   return best;
 }
 
+/**
+ * A cycle before which no command answers a request or makes room in a full queue: that of the chosen command, or later if that opens or closes a row and what would be
+ * read or written after it is known well enough.
+ * @param waiting requests in front of the queues
+ */
+export function nextToTell(d: DramState, channel: number, waiting: number): number {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  const next = words[c + NEXT];
+  const command = words[c + CHOSEN_COMMAND];
+  if (
+    (command !== ACTIVATE && command !== PRECHARGE) ||
+    next === NEVER ||
+    waiting > 0 ||
+    d.ranks > 1 ||
+    words[c + QUEUED] >= d.readQueueEntries ||
+    words[c + QUEUED + 1] >= d.writeQueueEntries
+  )
+    return next;
+  const masks = d.masksAt + channel * MASK_STRIDE;
+  if ((words[masks + COLUMN] | words[masks + COLUMN + 1]) !== 0) return next;
+  let earliestColumn = next + d.timings.nRCD;
+  for (let opened = masks + OPENED; opened < masks + OPENED + 2; opened++) {
+    if (words[opened] !== 0 && words[opened + BOUND] < earliestColumn) earliestColumn = words[opened + BOUND];
+  }
+  return earliestColumn > next ? earliestColumn : next;
+}
+
 /** Chooses while a refresh is due: ranks finish what they have opened, close all banks, refresh; the other ranks work on. */
 function chooseRefreshing(d: DramState, channel: number, from: number): void {
   const { words } = d;

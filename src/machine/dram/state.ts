@@ -88,6 +88,7 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
   for (let channel = 0; channel < channels; channel++) {
     const c = channel * CHANNEL.STRIDE;
     words[c + CHANNEL.NEXT] = NEVER;
+    words[c + CHANNEL.TOLD] = NEVER;
     words[c + CHANNEL.AGED] = -1;
     words[c + CHANNEL.REFRESH_NEXT] = controller.refresh ? Math.floor(nREFI / ranks) : NEVER;
     const first = entriesAt + channel * entriesPerChannel * ENTRY.STRIDE;
@@ -173,6 +174,7 @@ export function rebaseChannel(d: DramState, channel: number, cycles: number): vo
   shift(c + CHANNEL.COMMAND_FREE, 1);
   words[c + CHANNEL.CHOSEN_NEXT_BOUND] = LONG_AGO;
   if (words[c + CHANNEL.NEXT] !== NEVER) shift(c + CHANNEL.NEXT, 1);
+  if (words[c + CHANNEL.TOLD] !== NEVER) shift(c + CHANNEL.TOLD, 1);
   words[c + CHANNEL.AGE_CHECK] = 0;
   if (d.refresh) shift(c + CHANNEL.REFRESH_NEXT, 1);
   for (let rank = 0; rank < d.ranks; rank++) {
