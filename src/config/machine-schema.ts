@@ -252,7 +252,7 @@ export const dramControllerSchema = section(
       'cycles',
       { min: '1 cycle', max: '1e9 cycles' },
       'Age in memory cycles beyond which the oldest request goes first whatever its row, so that none starves.',
-    ).prefault('10000 cycles'),
+    ).prefault('2000 cycles'),
   },
   'The memory controller of a channel: first ready, first come, first served, with a write queue drained between two watermarks.',
 );
