@@ -1,8 +1,12 @@
 import type { PrefetchSpec } from '../spec.js';
-import { Policy, type PrefetchPolicy } from './state.js';
+import { Policy, type ShapeOf } from './state.js';
 
 /** Off. */
-export const none: PrefetchPolicy<Extract<PrefetchSpec, { kind: 'none' }>> = {
-  sentence: 'no prefetcher',
-  shape: () => ({ policy: Policy.None, entries: 0, degree: 0, distance: 0, pageBytes: 64, byPage: false }),
-};
+export const none: ShapeOf<Extract<PrefetchSpec, { kind: 'none' }>> = () => ({
+  policy: Policy.None,
+  entries: 0,
+  degree: 0,
+  distance: 0,
+  pageBytes: 64,
+  byPage: false,
+});

@@ -7,7 +7,7 @@
 import type { PrefetchSpec } from '../spec.js';
 import { nextLine, observeNextLine } from './next-line.js';
 import { none } from './none.js';
-import { createPrefetchState, Policy, type PrefetchPolicy, type PrefetchState } from './state.js';
+import { createPrefetchState, Policy, type PrefetchState, type ShapeOf } from './state.js';
 import { observeStreamer, streamer } from './streamer.js';
 import { observeStride, stride } from './stride.js';
 
@@ -15,13 +15,13 @@ const { None: NONE, NextLine: NEXT_LINE, Stride: STRIDE, Streamer: STREAMER } = 
 
 /** Every policy: a file, a line here and one in `observe` (and its settings in the machine schema). */
 export const PREFETCHERS: {
-  readonly [Kind in PrefetchSpec['kind']]: PrefetchPolicy<Extract<PrefetchSpec, { kind: Kind }>>;
+  readonly [Kind in PrefetchSpec['kind']]: ShapeOf<Extract<PrefetchSpec, { kind: Kind }>>;
 } = { none, 'next-line': nextLine, stride, streamer };
 
 /** @param lines of the address space: none beyond is fetched */
 export function createPrefetcher(spec: PrefetchSpec, cores: number, lines: number): PrefetchState {
-  const policy: PrefetchPolicy<never> = PREFETCHERS[spec.kind];
-  return createPrefetchState(policy.shape(spec as never), cores, lines);
+  const shapeOf: ShapeOf<never> = PREFETCHERS[spec.kind];
+  return createPrefetchState(shapeOf(spec as never), cores, lines);
 }
 
 /**

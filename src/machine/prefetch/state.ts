@@ -88,8 +88,4 @@ export function acceptOffer({ offer, table }: PrefetchState, lines: number): voi
 }
 
 /** What a policy's file exports beside the function that observes. */
-export interface PrefetchPolicy<Spec extends PrefetchSpec> {
-  /** One sentence for lists and messages. */
-  readonly sentence: string;
-  readonly shape: (spec: Spec) => PrefetchShape;
-}
+export type ShapeOf<Spec extends PrefetchSpec> = (spec: Spec) => PrefetchShape;

@@ -1,12 +1,5 @@
 import type { PrefetchSpec } from '../spec.js';
-import {
-  firstOfPage,
-  lastOfPage,
-  offerLines,
-  Policy,
-  type PrefetchPolicy,
-  type PrefetchState,
-} from './state.js';
+import { firstOfPage, lastOfPage, offerLines, Policy, type PrefetchState, type ShapeOf } from './state.js';
 import { ENTRY, replaceOldest, useEntry } from './stream-table.js';
 
 const { LAST, STEP, AHEAD } = ENTRY;
@@ -18,17 +11,19 @@ const { LAST, STEP, AHEAD } = ENTRY;
  * A page's first access opens a stream, the second gives its direction; every further access in that direction lets the stream run up to `distance`
  * lines ahead of it, `degree` lines per access at most, never out of the page.
  */
-export const streamer: PrefetchPolicy<Extract<PrefetchSpec, { kind: 'streamer' }>> = {
-  sentence: 'the lines ahead of an ascending or descending sequence of accesses to a page',
-  shape: ({ streams, degree, distanceLines, pageBytes }) => ({
-    policy: Policy.Streamer,
-    entries: streams,
-    degree,
-    distance: distanceLines,
-    pageBytes,
-    byPage: true,
-  }),
-};
+export const streamer: ShapeOf<Extract<PrefetchSpec, { kind: 'streamer' }>> = ({
+  streams,
+  degree,
+  distanceLines,
+  pageBytes,
+}) => ({
+  policy: Policy.Streamer,
+  entries: streams,
+  degree,
+  distance: distanceLines,
+  pageBytes,
+  byPage: true,
+});
 
 /** @returns lines offered */
 export function observeStreamer(p: PrefetchState, core: number, line: number): number {

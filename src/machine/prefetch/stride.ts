@@ -1,12 +1,5 @@
 import type { PrefetchSpec } from '../spec.js';
-import {
-  firstOfPage,
-  lastOfPage,
-  offerLines,
-  Policy,
-  type PrefetchPolicy,
-  type PrefetchState,
-} from './state.js';
+import { firstOfPage, lastOfPage, offerLines, Policy, type PrefetchState, type ShapeOf } from './state.js';
 import { ENTRY, replaceOldest, useEntry } from './stream-table.js';
 
 const { LAST, STEP, AHEAD, CONFIDENCE } = ENTRY;
@@ -20,17 +13,20 @@ const { LAST, STEP, AHEAD, CONFIDENCE } = ENTRY;
  * The instruction's address is stood for by the number of the line stream within its run, or, where accesses name no stream (traces), by the page: a
  * page-local table, which has to learn a stride anew on each page. Addresses are lines: an access to the line of the one before tells nothing and is passed over.
  */
-export const stride: PrefetchPolicy<Extract<PrefetchSpec, { kind: 'stride' }>> = {
-  sentence: 'the accesses that a constant stride of a line stream (or within a page) foretells',
-  shape: ({ index, entries, degree, distanceStrides, pageBytes }) => ({
-    policy: Policy.Stride,
-    entries,
-    degree,
-    distance: distanceStrides,
-    pageBytes,
-    byPage: index === 'page',
-  }),
-};
+export const stride: ShapeOf<Extract<PrefetchSpec, { kind: 'stride' }>> = ({
+  index,
+  entries,
+  degree,
+  distanceStrides,
+  pageBytes,
+}) => ({
+  policy: Policy.Stride,
+  entries,
+  degree,
+  distance: distanceStrides,
+  pageBytes,
+  byPage: index === 'page',
+});
 
 /** The states of an entry, by the paper's names. */
 const Confidence = { Initial: 0, Transient: 1, Steady: 2, NoPrediction: 3 } as const;
