@@ -17,8 +17,8 @@ import { createMainMemory } from './dram/create.js';
 import type { MainMemory, MemoryStatistics } from './dram/memory.js';
 import { type MemoryObserver, observeMemory } from './dram/observe.js';
 import { createEventOrder, type EventOrder } from './event-order.js';
-import { createLatencyModel } from './interconnect/latency.js';
-import { type MemoryPort, writeBackLine } from './memory-port.js';
+import { createInterconnect } from './interconnect/interconnect.js';
+import { createWays, type MemoryPort, writeBackLine } from './memory-port.js';
 import { createPlacement } from './placement.js';
 import { createPrefetcher } from './prefetch/registry.js';
 import type { MachineSpec } from './spec.js';
@@ -124,14 +124,6 @@ export function createChip(
   const clock = createClock();
   const order = createEventOrder(cores + share.channels);
   const streams = Array.from({ length: cores }, () => new Stream());
-  const latency = createLatencyModel({
-    interconnect: spec.interconnect,
-    socketLink: spec.socketLink,
-    tilesPerSocket: tilesOf(spec),
-    clustersPerSocket,
-    cores,
-    coresPerCluster,
-  });
   const mainMemory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
   const memory = onMemoryRequest === null ? mainMemory : observeMemory(mainMemory, onMemoryRequest);
   const mirrored = !isWhole && spec.sockets === 2;
@@ -145,9 +137,26 @@ export function createChip(
     mirrored,
   });
 
-  const crossingPs = Math.round(spec.socketLink?.latencyPs ?? 0);
+  const controllerPs = spec.memory.kind === 'dram' ? Math.round(spec.memory.controllerPs) : 0;
+  const idleMemoryPs = Math.round(memory.idleReadPs);
+  const slicePs = Math.round(spec.llc?.latencyPs ?? spec.interconnect.hopPs);
+  const interconnect = createInterconnect(
+    {
+      interconnect: spec.interconnect,
+      socketLink: spec.socketLink,
+      sockets,
+      tilesPerSocket: tilesOf(spec),
+      clustersPerSocket,
+      coresPerCluster,
+      isWholeSocket: coresPerSocket === spec.coresPerSocket,
+      linkShare: coresPerSocket / spec.coresPerSocket,
+      // A line from memory is booked when memory has chosen it, with the whole way still before it.
+      aheadPs: slicePs + controllerPs + idleMemoryPs + 2 * (spec.socketLink?.latencyPs ?? 0),
+    },
+    clock,
+  );
   const shared = createSharedLevel(sharedShape(spec, share, sockets, clustersPerSocket), {
-    latency,
+    interconnect,
     above: {
       invalidate: (cluster, line) => invalidateCluster(engine, cluster, line),
       downgrade: (cluster, line) => downgradeCluster(engine, cluster, line),
@@ -163,7 +172,7 @@ export function createChip(
   }
   const port: MemoryPort = {
     memory,
-    latency,
+    interconnect,
     placement,
     order,
     clock,
@@ -172,22 +181,15 @@ export function createChip(
     sockets,
     coresPerSocket,
     channelsPerSocket,
-    controllerPs: spec.memory.kind === 'dram' ? Math.round(spec.memory.controllerPs) : 0,
-    idleMemoryPs: Math.round(memory.idleReadPs),
+    controllerPs,
+    idleMemoryPs,
     lastEnqueuePs: new Float64Array(share.channels),
-    crossingPs,
-    // A share of the chip has its share of the link.
-    linkPsPerLine:
-      spec.socketLink === null
-        ? 0
-        : Math.round((64e12 / spec.socketLink.bytesPerSecond) * (isWhole ? 1 : share.totalCores / 2 / cores)),
-    linkFreePs: new Float64Array(2),
-    isWhole,
     linkLines: new Float64Array(2),
     parameterBase: space.parameterBase,
     parameterEnd: space.parameterEnd,
     fetchers: Math.max(1, Math.round(spec.coresPerSocket / coresPerSocket)),
     sharesParameters: false,
+    ways: createWays(0),
   };
   const engine = createEngineState(
     {
@@ -210,13 +212,16 @@ export function createChip(
     },
   );
 
+  if (interconnect.network !== null || interconnect.socketLink !== null)
+    port.ways = createWays(engine.ints.length);
+
   const rounds = Math.ceil(Math.log2(share.totalCores));
   const roundPs =
-    latency.farthestPs(0) * 2 +
-    Math.round(spec.llc?.latencyPs ?? spec.interconnect.hopPs) +
+    interconnect.farthestPs[interconnect.tileOfCore[0]] * 2 +
+    slicePs +
     Math.round((spec.l2?.latencyCycles ?? spec.l1d.latencyCycles) * periodPs);
   // With two sockets one of the rounds crosses the link.
-  const barrierPs = rounds * roundPs + (spec.sockets === 2 ? 2 * crossingPs : 0);
+  const barrierPs = rounds * roundPs + 2 * interconnect.crossingPs;
 
   return {
     engine,

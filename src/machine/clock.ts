@@ -11,8 +11,8 @@ export const Clock = {
   Known: 2,
   /** Earliest time at which any other core or channel acts. */
   Horizon: 3,
-  /** When a message sets out on the links. */
-  Depart: 4,
+  /** When the message in hand sets out, then when it has arrived (see interconnect/interconnect.ts). */
+  Message: 4,
 } as const;
 
 export type ClockRegisters = Float64Array;

@@ -4,15 +4,17 @@ import { ANSWER } from './coherence/layout.js';
 import { hashLine, rangeOfHash } from './coherence/line-hash.js';
 import type { MainMemory } from './dram/memory.js';
 import { type EventOrder, updateOrder } from './event-order.js';
-import type { LatencyModel } from './interconnect/latency.js';
+import { carry, cross, type Interconnect } from './interconnect/interconnect.js';
+import { ADDRESS_FLITS, LINE_FLITS } from './interconnect/message.js';
 import { homeOf, type Placement } from './placement.js';
 
-const { Now: NOW, Ready: READY, Known: KNOWN, Horizon: HORIZON } = Clock;
-const { WAY_PS } = ANSWER;
+const { Now: NOW, Ready: READY, Known: KNOWN, Horizon: HORIZON, Message: MESSAGE } = Clock;
+const { PAIR } = ANSWER;
+const [ADDRESS, LINE] = [ADDRESS_FLITS, LINE_FLITS];
 
 export interface MemoryPort {
   readonly memory: MainMemory;
-  readonly latency: LatencyModel;
+  readonly interconnect: Interconnect;
   readonly placement: Placement;
   readonly order: EventOrder;
   readonly clock: ClockRegisters;
@@ -28,13 +30,7 @@ export interface MemoryPort {
   readonly idleMemoryPs: number;
   /** Of each channel: when it was handed its last request. */
   readonly lastEnqueuePs: Float64Array;
-  /** The socket link: one way, what a line takes of its bandwidth, when each direction is free again. */
-  readonly crossingPs: number;
-  readonly linkPsPerLine: number;
-  readonly linkFreePs: Float64Array;
-  /** Both directions of the link are simulated: there are two sockets. In a share, one direction stands for both. */
-  readonly isWhole: boolean;
-  /** Lines that crossed the link, towards the requester and away from it. */
+  /** Lines from and for memory that crossed the socket link, towards the requester and away from it. */
   readonly linkLines: Float64Array;
   readonly parameterBase: number;
   readonly parameterEnd: number;
@@ -42,6 +38,21 @@ export interface MemoryPort {
   readonly fetchers: number;
   /** Every thread reads the whole parameter region, not a part of its own. */
   sharesParameters: boolean;
+  /** What a line that memory has been asked for has to go, by tag; empty where nothing can wait on its way. */
+  ways: Ways;
+}
+
+/** Ways of lines from the memory controller to the core, by tag. */
+export interface Ways {
+  /** Pair of tiles of the slice and the core << 2 | socket << 1 | whether it crosses to that socket first; -1 for what goes nowhere. */
+  readonly route: Int32Array;
+  /** When the line leaves the controller, after memory's answer, ps. */
+  readonly leavesPs: Float64Array;
+}
+
+/** @param tags highest tag + 1; 0 where nothing can wait */
+export function createWays(tags: number): Ways {
+  return { route: new Int32Array(tags).fill(-1), leavesPs: new Float64Array(tags) };
 }
 
 /** Lines towards the requester, and away from it. */
@@ -54,39 +65,72 @@ const OUT = 1;
  * @returns true when the arrival is known at once: it is Clock.Ready; false when memory will answer: Clock.Ready is what is to be added to its answer
  */
 export function readLine(p: MemoryPort, core: number, line: number, tag: number): boolean {
-  const { clock } = p;
+  const { clock, interconnect, ways } = p;
   const socket = p.sockets === 2 && core >= p.coresPerSocket ? 1 : 0;
   const home = homeOf(p.placement, line, socket);
+  const isFar = home !== socket;
   const now = clock[NOW];
-  let extra = clock[KNOWN] - now + p.controllerPs + p.sharedAnswer[WAY_PS];
-  if (home !== socket) {
-    p.linkLines[IN]++;
-    extra += crossLink(p, socket);
-  }
-  if (
+  const pair = p.sharedAnswer[PAIR];
+  const wayPs = interconnect.linePs[pair] + (isFar ? interconnect.crossingPs : 0);
+  const isFetchedByNeighbour =
     p.sharesParameters &&
     line >= p.parameterBase &&
     line < p.parameterEnd &&
-    rangeOfHash(hashLine(line), p.fetchers) !== 0
-  ) {
-    clock[READY] = now + extra + p.idleMemoryPs;
+    rangeOfHash(hashLine(line), p.fetchers) !== 0;
+  if (isFetchedByNeighbour) {
+    // It is the neighbour's fetch that loads the links.
+    const askPs = clock[KNOWN] - now + (isFar ? interconnect.crossingPs : 0);
+    clock[READY] = now + askPs + p.controllerPs + p.idleMemoryPs + wayPs;
     return true;
   }
-  clock[READY] = extra;
+  clock[MESSAGE] = clock[KNOWN];
+  if (isFar) {
+    p.linkLines[IN]++;
+    cross(interconnect, home, ADDRESS);
+  }
+  const leavesPs = clock[MESSAGE] - now + p.controllerPs;
+  if (ways.route.length > 0) {
+    ways.route[tag] = (pair << 2) | (socket << 1) | (isFar ? 1 : 0);
+    ways.leavesPs[tag] = leavesPs;
+  }
+  clock[READY] = leavesPs + wayPs;
   enqueue(p, channelOf(p, line, home), line, false, tag);
   return false;
 }
 
+/**
+ * Carries the line that memory answers with to its core.
+ * @param answerPs one element: when memory has it
+ * @returns how long it waits for links on its way, ps
+ */
+export function deliverLine(p: MemoryPort, tag: number, answerPs: Float64Array): number {
+  const { interconnect, ways } = p;
+  if (ways.route.length === 0) return 0;
+  const route = ways.route[tag];
+  if (route < 0) return 0;
+  const socket = (route >> 1) & 1;
+  p.clock[MESSAGE] = answerPs[0] + ways.leavesPs[tag];
+  const linkWaitPs = (route & 1) === 0 ? 0 : cross(interconnect, socket, LINE);
+  return linkWaitPs + carry(interconnect, socket, route >> 2, LINE);
+}
+
 /** A core sends a whole line to memory at Clock.Now; the answer tells when the controller has taken it. Clock.Ready is what is to be added to the answer. */
 export function writeLine(p: MemoryPort, core: number, line: number, tag: number): void {
+  const { clock, interconnect } = p;
+  const { tiles } = interconnect;
   const socket = p.sockets === 2 && core >= p.coresPerSocket ? 1 : 0;
   const home = homeOf(p.placement, line, socket);
-  let extra = p.latency.toSlicePs(core, hashLine(line)) * 2 + p.controllerPs;
+  const coreTile = interconnect.tileOfCore[core];
+  const sliceTile = rangeOfHash(hashLine(line), tiles);
+  clock[MESSAGE] = clock[NOW];
+  carry(interconnect, socket, coreTile * tiles + sliceTile, LINE);
+  let backPs = interconnect.addressPs[sliceTile * tiles + coreTile];
   if (home !== socket) {
     p.linkLines[OUT]++;
-    extra += crossLink(p, home);
+    cross(interconnect, home, LINE);
+    backPs += interconnect.crossingPs;
   }
-  p.clock[READY] = extra;
+  clock[READY] = clock[MESSAGE] - clock[NOW] + p.controllerPs + backPs;
   enqueue(p, channelOf(p, line, home), line, true, tag);
 }
 
@@ -95,7 +139,8 @@ export function writeBackLine(p: MemoryPort, socket: number, line: number): void
   const home = homeOf(p.placement, line, socket);
   if (home !== socket) {
     p.linkLines[OUT]++;
-    crossLink(p, home);
+    p.clock[MESSAGE] = p.clock[NOW];
+    cross(p.interconnect, home, LINE);
   }
   enqueue(p, channelOf(p, line, home), line, true, -1);
 }
@@ -113,18 +158,6 @@ function enqueue(p: MemoryPort, channel: number, line: number, isWrite: boolean,
   order.times[entity] = next;
   updateOrder(order, entity);
   if (next < clock[HORIZON]) clock[HORIZON] = next;
-}
-
-/**
- * Extra time of a line that crosses the link to socket `to`, both ways and the wait for its bandwidth. In a share, what its cores write leaves by one direction while what their
- * mirror images on the other socket write comes in by the one that its cores' reads take: each direction carries reads and writes alike, and one of them is simulated.
- */
-function crossLink(p: MemoryPort, to: number): number {
-  const direction = p.isWhole ? to : 0;
-  const now = p.clock[NOW];
-  const free = Math.max(p.linkFreePs[direction], now);
-  p.linkFreePs[direction] = free + p.linkPsPerLine;
-  return 2 * p.crossingPs + free - now;
 }
 
 function channelOf(p: MemoryPort, line: number, home: number): number {

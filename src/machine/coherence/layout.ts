@@ -26,15 +26,19 @@ export const GRANT = { DIRTY: 1, WRITABLE: 2 } as const;
 
 /** Words of the answer to a request. */
 export const ANSWER = {
-  WORDS: 5,
+  WORDS: 7,
   GRANTED: 0,
   SOURCE: 1,
-  /** One-way latency between the core of the request and its slice, ps. */
-  WAY_PS: 2,
+  /** The way back: the pair of tiles of the slice and the core (see interconnect/interconnect.ts). */
+  PAIR: 2,
   /** Cluster whose copy of the line may still be on its way and that the answer cannot precede; -1 for none. */
   SUPPLIER: 3,
   /** Where the directory notes that the requester holds the line; it gives the line up by this. */
   HELD_AT: 4,
+  /** The requester's socket. */
+  SOCKET: 5,
+  /** How long the slowest of the invalidations that the request causes waits for links, ps. */
+  SNOOP_WAIT_PS: 6,
 } as const;
 
 /** Counters of the shared level, by their index. */

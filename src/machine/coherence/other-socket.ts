@@ -1,6 +1,7 @@
 /** A miss of one socket looks into the caches of the other. */
 import { find, remove } from '../cache/tag-array.js';
 import { ENTRY } from './layout.js';
+import { ADDRESS, askAcross, LINE } from './messages.js';
 import { findHeld, forgetHolders, invalidateEntry, makeShared, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
@@ -54,7 +55,9 @@ export function askOtherSocket(
   return asked | 2 | dirty;
 }
 
-/** Removes every copy in the other socket. @returns whether there was one */
-export function invalidateOtherSocket(s: SharedLevel, socket: number, slice: number, line: number): boolean {
-  return s.sockets === 2 && askOtherSocket(s, socket, slice, line, true) >= 0;
+/** Removes every copy in the other socket. Clock.Known waits for its acknowledgement, which brings a modified line along. */
+export function invalidateOtherSocket(s: SharedLevel, socket: number, slice: number, line: number): void {
+  if (s.sockets === 1) return;
+  const found = askOtherSocket(s, socket, slice, line, true);
+  if (found >= 0) askAcross(s, socket, 0, (found & DIRTY) === 0 ? ADDRESS : LINE);
 }

@@ -1,13 +1,16 @@
 /** How lines leave the caches above, or all caches. */
 import { find, remove } from '../cache/tag-array.js';
+import { Clock } from '../clock.js';
 import { insertCache, takeIn } from './fill.js';
 import { ENTRY, SHARED_COUNTER } from './layout.js';
 import { hashLine, rangeOfHash } from './line-hash.js';
+import { ADDRESS, LINE, sendDown } from './messages.js';
 import { dropSharer, findHeld, forgetHolders, invalidateEntry } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
 const { DIRTY, SHARED, EXCLUSIVE } = ENTRY;
 const { WRITEBACKS_IN } = SHARED_COUNTER;
+const { Now: NOW, Known: KNOWN } = Clock;
 
 /**
  * A cluster gives up a line, clean or dirty, at Clock.Now.
@@ -26,6 +29,7 @@ export function giveUpLine(
   const instance = heldAt >> (directory.setBits + directory.shift);
   const exclusive = (directory.words[heldAt] & EXCLUSIVE) !== 0;
   if (dirty) s.counts[WRITEBACKS_IN]++;
+  sendDown(s, cluster, line, NOW, s.isVictim || dirty ? LINE : ADDRESS);
   if (exclusive || dropSharer(s, heldAt, cluster - socket * s.clustersPerSocket)) forgetHolders(s, heldAt);
   if (!s.isVictim) {
     if (!dirty) return;
@@ -41,6 +45,7 @@ export function giveUpLine(
 /** Removes every copy of a line but those of the cluster `except` (-1: all): a non-temporal store writes it in memory. */
 export function purgeLine(s: SharedLevel, except: number, line: number): void {
   const slice = rangeOfHash(hashLine(line), s.slicesPerSocket);
+  s.clock[KNOWN] = s.clock[NOW];
   for (let socket = 0; socket < s.sockets; socket++) {
     const instance = socket * s.slicesPerSocket + slice;
     const held = findHeld(s, instance, line);

@@ -4,12 +4,13 @@ import { Clock } from '../clock.js';
 import { insertCache, noteHolder, takeIn } from './fill.js';
 import { ANSWER, ENTRY, GRANT, SHARED_COUNTER, Source } from './layout.js';
 import { hashLine, rangeOfHash } from './line-hash.js';
+import { ADDRESS, askAcross, LINE, sendAnswer, sendDown, sendForward, sendRequest } from './messages.js';
 import { ASKED, askOtherSocket, invalidateOtherSocket } from './other-socket.js';
 import { invalidateEntry, isSharer, lowestSharer, makeShared, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
-const { Now: NOW, Ready: READY, Known: KNOWN } = Clock;
-const { GRANTED, SOURCE, WAY_PS, SUPPLIER, HELD_AT } = ANSWER;
+const { Known: KNOWN, Message: MESSAGE } = Clock;
+const { GRANTED, SOURCE, SUPPLIER, HELD_AT, SNOOP_WAIT_PS } = ANSWER;
 const { DIRTY, SHARED, EXCLUSIVE, OWNER, OWNER_SHIFT, HOLDERS } = ENTRY;
 const { WRITABLE: GRANT_WRITABLE, DIRTY: GRANT_DIRTY } = GRANT;
 const { REQUESTS, HITS, MISSES, FORWARDS, INVALIDATIONS, REMOTE_FORWARDS } = SHARED_COUNTER;
@@ -33,11 +34,10 @@ export function requestLine(
   const hash = hashLine(line);
   const slice = rangeOfHash(hash, s.slicesPerSocket);
   const instance = socket * s.slicesPerSocket + slice;
-  const wayPs = s.latency.toSlicePs(core, hash);
-  answer[WAY_PS] = wayPs;
   answer[SOURCE] = FROM_LLC;
   answer[SUPPLIER] = -1;
-  let start = clock[NOW] + wayPs;
+  sendRequest(s, socket, core, hash);
+  let start = clock[MESSAGE];
   if (portFreePs[instance] > start) start = portFreePs[instance];
   portFreePs[instance] = start + s.occupancyPs;
   clock[KNOWN] = start + s.slicePs;
@@ -46,7 +46,7 @@ export function requestLine(
   if (held >= 0 && (s.directory.words[held] & HOLDERS) !== 0) {
     answer[HELD_AT] = held;
     return (s.directory.words[held] & EXCLUSIVE) !== 0
-      ? askOwner(s, core, cluster, socket, instance, line, held, exclusive)
+      ? askOwner(s, cluster, socket, instance, line, held, exclusive)
       : exclusive
         ? takeFromSharers(s, core, cluster, socket, slice, line, held)
         : joinSharers(s, cluster, socket, instance, line, held);
@@ -57,10 +57,10 @@ export function requestLine(
     : takeFromElsewhere(s, cluster, socket, slice, line, exclusive);
 }
 
-/** The answer is on its way back from the slice. */
-function answered(s: SharedLevel, grantedFlags: number): boolean {
+/** The answer, LINE or the permission alone, is on its way back from the slice. */
+function answered(s: SharedLevel, grantedFlags: number, flits: number): boolean {
   s.answer[GRANTED] = grantedFlags;
-  s.clock[READY] = s.clock[KNOWN] + s.answer[WAY_PS];
+  sendAnswer(s, flits);
   return true;
 }
 
@@ -74,7 +74,6 @@ function missed(s: SharedLevel): boolean {
 /** One cluster holds the line and may have modified it: it answers the requester directly. */
 function askOwner(
   s: SharedLevel,
-  core: number,
   cluster: number,
   socket: number,
   instance: number,
@@ -82,21 +81,17 @@ function askOwner(
   held: number,
   exclusive: boolean,
 ): boolean {
-  const { answer, clock, latency, above } = s;
+  const { answer, above } = s;
   const { words } = s.directory;
   const local = cluster - socket * s.clustersPerSocket;
   const entry = words[held];
   const owner = (entry & OWNER) >> OWNER_SHIFT;
-  if (owner === local) return answered(s, GRANT_WRITABLE);
+  if (owner === local) return answered(s, GRANT_WRITABLE, ADDRESS);
   s.counts[HITS]++;
   s.counts[FORWARDS]++;
   const ownerCluster = socket * s.clustersPerSocket + owner;
   answer[SUPPLIER] = ownerCluster;
-  clock[READY] =
-    clock[KNOWN] +
-    latency.sliceToClusterPs(ownerCluster, hashLine(line)) +
-    s.snoopPs +
-    latency.betweenClustersPs(ownerCluster, core);
+  sendForward(s, ownerCluster);
   if (exclusive) {
     s.counts[INVALIDATIONS]++;
     answer[GRANTED] = GRANT_WRITABLE | above.invalidate(ownerCluster, line);
@@ -104,6 +99,7 @@ function askOwner(
     return true;
   }
   const dirty = above.downgrade(ownerCluster, line);
+  if (dirty !== 0) sendDown(s, ownerCluster, line, KNOWN, LINE);
   makeShared(s, held);
   setSharer(s, held, owner);
   setSharer(s, held, local);
@@ -128,14 +124,15 @@ function takeFromSharers(
   line: number,
   held: number,
 ): boolean {
-  const { answer, clock, latency, counts, cache } = s;
+  const { answer, clock, interconnect, counts, cache } = s;
   const { words } = s.directory;
   const local = cluster - socket * s.clustersPerSocket;
   const cacheAt = cachedBeside(s, socket * s.slicesPerSocket + slice, line, held);
   const wasSharer = isSharer(s, held, local);
   const before = counts[INVALIDATIONS];
+  answer[SNOOP_WAIT_PS] = 0;
   invalidateEntry(s, held, socket, cluster);
-  const crossed = invalidateOtherSocket(s, socket, slice, line);
+  invalidateOtherSocket(s, socket, slice, line);
   words[held] = (words[held] & ~HOLDERS) | EXCLUSIVE | (local << OWNER_SHIFT);
   let dirty = 0;
   if (cacheAt >= 0) {
@@ -146,13 +143,14 @@ function takeFromSharers(
       cache.words[cacheAt] &= ~SHARED;
     }
   }
-  // All copies have acknowledged.
-  clock[KNOWN] +=
-    (counts[INVALIDATIONS] > before ? latency.farthestPs(core) * 2 + s.snoopPs : 0) +
-    (crossed ? latency.crossingPs * 2 : 0);
+  // All copies must acknowledge.
+  if (counts[INVALIDATIONS] > before) {
+    const farthestPs = interconnect.farthestPs[interconnect.tileOfCore[core]];
+    clock[KNOWN] += 2 * farthestPs + s.snoopPs + answer[SNOOP_WAIT_PS];
+  }
   if (wasSharer || cacheAt >= 0) {
     counts[HITS]++;
-    return answered(s, GRANT_WRITABLE | dirty);
+    return answered(s, GRANT_WRITABLE | dirty, wasSharer ? ADDRESS : LINE);
   }
   answer[GRANTED] = GRANT_WRITABLE;
   return missed(s);
@@ -174,7 +172,7 @@ function joinSharers(
   if (cacheAt >= 0) {
     s.counts[HITS]++;
     promote(cache, cacheAt);
-    return answered(s, 0);
+    return answered(s, 0, LINE);
   }
   answer[GRANTED] = 0;
   if (s.hasCache) insertCache(s, socket, instance, line, SHARED);
@@ -191,14 +189,13 @@ function takeFromCache(
   cacheAt: number,
   exclusive: boolean,
 ): boolean {
-  const { cache, clock, latency } = s;
+  const { cache } = s;
   const instance = socket * s.slicesPerSocket + slice;
   const local = cluster - socket * s.clustersPerSocket;
   const flags = cache.words[cacheAt];
   const foreign = (flags & SHARED) !== 0;
   s.counts[HITS]++;
-  if (foreign && exclusive && invalidateOtherSocket(s, socket, slice, line))
-    clock[KNOWN] += latency.crossingPs * 2;
+  if (foreign && exclusive) invalidateOtherSocket(s, socket, slice, line);
   let granted = foreign && !exclusive ? 0 : GRANT_WRITABLE;
   if (s.isVictim && granted !== 0) {
     granted |= flags & DIRTY;
@@ -208,7 +205,7 @@ function takeFromCache(
     promote(cache, cacheAt);
   }
   noteHolder(s, socket, instance, line, cacheAt, granted !== 0, local);
-  return answered(s, granted);
+  return answered(s, granted, LINE);
 }
 
 /** No cache of the socket holds the line: the other socket's may, else it comes from memory. */
@@ -220,7 +217,7 @@ function takeFromElsewhere(
   line: number,
   exclusive: boolean,
 ): boolean {
-  const { answer, clock } = s;
+  const { answer } = s;
   const instance = socket * s.slicesPerSocket + slice;
   const local = cluster - socket * s.clustersPerSocket;
   let granted: number = GRANT_WRITABLE;
@@ -234,8 +231,8 @@ function takeFromElsewhere(
   if (remote >= 0) {
     s.counts[REMOTE_FORWARDS]++;
     s.counts[HITS]++;
-    clock[KNOWN] += 2 * s.latency.crossingPs + s.slicePs + ((remote & ASKED) !== 0 ? s.snoopPs : 0);
-    return answered(s, granted);
+    askAcross(s, socket, s.slicePs + ((remote & ASKED) !== 0 ? s.snoopPs : 0), LINE);
+    return answered(s, granted, LINE);
   }
   answer[GRANTED] = granted;
   return missed(s);

@@ -1,6 +1,7 @@
 /** Who holds a line: the directory entry's owner, or its sharers one bit each. */
 import { find, lineAt, remove } from '../cache/tag-array.js';
 import { ENTRY, SHARED_COUNTER } from './layout.js';
+import { sendInvalidation } from './messages.js';
 import type { SharedLevel } from './state.js';
 
 const { EXCLUSIVE, OWNER, OWNER_SHIFT, SHARERS, HOLDERS } = ENTRY;
@@ -85,5 +86,7 @@ export function invalidateEntry(s: SharedLevel, at: number, socket: number, exce
 function invalidateIn(s: SharedLevel, cluster: number, line: number, except: number): number {
   if (cluster === except) return 0;
   s.counts[INVALIDATIONS]++;
-  return s.above.invalidate(cluster, line);
+  const dirty = s.above.invalidate(cluster, line);
+  sendInvalidation(s, cluster, line, dirty);
+  return dirty;
 }

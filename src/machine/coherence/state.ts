@@ -1,6 +1,6 @@
 import { createTagArray, type TagArray } from '../cache/tag-array.js';
 import type { ClockRegisters } from '../clock.js';
-import type { LatencyModel } from '../interconnect/latency.js';
+import type { Interconnect } from '../interconnect/interconnect.js';
 import { ANSWER, ENTRY, SHARED_COUNTERS } from './layout.js';
 
 /** What the shared level asks of the private caches of a cluster. */
@@ -29,7 +29,7 @@ export interface SharedLevelShape {
 
 /** What the shared level stands between. */
 export interface SharedLevelParts {
-  readonly latency: LatencyModel;
+  readonly interconnect: Interconnect;
   readonly above: PrivateCaches;
   /** Hands a dirty line to main memory on behalf of a socket, at Clock.Now. */
   readonly writeMemory: (socket: number, line: number) => void;
@@ -62,7 +62,7 @@ export interface SharedLevel {
   readonly answer: Int32Array;
   /** See `SHARED_COUNTER`. */
   readonly counts: Float64Array;
-  readonly latency: LatencyModel;
+  readonly interconnect: Interconnect;
   readonly above: PrivateCaches;
   readonly writeMemory: (socket: number, line: number) => void;
   readonly clock: ClockRegisters;
@@ -95,7 +95,7 @@ export function createSharedLevel(shape: SharedLevelShape, parts: SharedLevelPar
     portFreePs: new Float64Array(slices),
     answer: new Int32Array(ANSWER.WORDS),
     counts: new Float64Array(SHARED_COUNTERS),
-    latency: parts.latency,
+    interconnect: parts.interconnect,
     above: parts.above,
     writeMemory: parts.writeMemory,
     clock: parts.clock,

@@ -1,4 +1,5 @@
 /** Answers of memory, handed on from the MSHR that asked to whatever waits for it. */
+import { deliverLine } from '../memory-port.js';
 import { putFree } from './free-list.js';
 import { CORE, REGISTER, WAIT } from './layout.js';
 import type { EngineState } from './state.js';
@@ -12,7 +13,7 @@ const { ANYTHING, LOAD: WAIT_LOAD, STORE: WAIT_STORE } = WAIT;
 export function answer(e: EngineState, tag: number, answerPs: Float64Array, unloadedPs: Float64Array): void {
   const { times } = e;
   const back = times[tag + RETURN];
-  const ready = Math.ceil(answerPs[0]) + back;
+  const ready = Math.ceil(answerPs[0]) + back + deliverLine(e.memory, tag, answerPs);
   const total = ready - times[tag + START];
   const idle = unloadedPs[0] + back;
   times[tag + READY] = ready;

@@ -10,11 +10,14 @@
 import { Clock, type ClockRegisters } from '../clock.js';
 import { FLIT_BYTES } from './message.js';
 
+const { Message: MESSAGE } = Clock;
 /** Slots of a page: the bits of a word. */
 const PAGE_SLOTS = 32;
 /** Pages that a link remembers at least and at most. */
 const LEAST_PAGES = 64;
 const MOST_PAGES = 2 ** 14;
+/** A page in memory that lies further ahead than this is one from before the numbers of pages, 32 bits, began anew. */
+const FARTHEST_AHEAD = 2 ** 24;
 
 /** The links of one rate; plain data, booked by `book`. */
 export interface Calendar {
@@ -24,10 +27,8 @@ export interface Calendar {
   readonly slotsPerPs: number;
   /** Pages that are remembered of each link, a power of two; older ones count as full. */
   readonly pages: number;
-  /** Number of the page (since time 0) that a place holds, `[link * pages + page mod pages]`. */
-  readonly page: Float64Array;
-  /** Slots that are taken, a bit each, in the same places. */
-  readonly taken: Int32Array;
+  /** Pairs of words, those of a page at `2 * (link * pages + number mod pages)`: its number since time 0, and its slots that are taken, a bit each. */
+  readonly words: Int32Array;
   /** Flits that each link has carried. */
   readonly flits: Float64Array;
   /** Time that messages have waited for links, ps: one element. */
@@ -52,71 +53,78 @@ export function createCalendar(
     slotPs,
     slotsPerPs: 1 / slotPs,
     pages,
-    page: new Float64Array(links * pages).fill(-1),
-    taken: new Int32Array(links * pages),
+    words: new Int32Array(2 * links * pages).map((_, at) => (at % 2 === 0 ? -1 : 0)),
     flits: new Float64Array(links),
     waitedPs: new Float64Array(1),
   };
 }
 
 /**
- * Books a message on a link at Clock.Depart.
+ * Books a message on a link at Clock.Message.
  * @param flits 1 to 31
  * @returns by how many whole ps its end is later than on an idle link
  */
 export function book(calendar: Calendar, link: number, flits: number): number {
-  const { page: pageAt, taken, pages } = calendar;
-  const booked = calendar.flits;
-  booked[link] = (booked[link] as number) + flits;
-  const slot = Math.floor((calendar.clock[Clock.Depart] as number) * calendar.slotsPerPs);
-  const first = Math.floor(slot / PAGE_SLOTS);
+  const { words, pages } = calendar;
+  calendar.flits[link] += flits;
+  const slot = calendar.clock[MESSAGE] * calendar.slotsPerPs;
+  const page = (slot / PAGE_SLOTS) | 0;
   const shift = slot & (PAGE_SLOTS - 1);
-  const place = link * pages + (first & (pages - 1));
-  if ((pageAt[place] as number) < first) {
-    pageAt[place] = first;
-    taken[place] = 0;
-  }
   const wanted = ((1 << flits) - 1) << shift;
-  if (shift + flits <= PAGE_SLOTS && pageAt[place] === first && ((taken[place] as number) & wanted) === 0) {
-    taken[place] = (taken[place] as number) | wanted;
-    return 0;
+  const at = 2 * (link * pages + (page & (pages - 1)));
+  if (shift + flits <= PAGE_SLOTS) {
+    if (words[at] === page) {
+      if ((words[at + 1] & wanted) === 0) {
+        words[at + 1] |= wanted;
+        return 0;
+      }
+    } else if (isBehind(words[at], page)) {
+      words[at] = page;
+      words[at + 1] = wanted;
+      return 0;
+    }
   }
-  return search(calendar, link, flits, first, shift);
+  return search(calendar, link, flits, page, shift);
+}
+
+/** Whether a page in memory is older than another, so that its place is free for that. */
+function isBehind(held: number, page: number): boolean {
+  const ahead = (held - page) | 0;
+  return ahead < 0 || ahead > FARTHEST_AHEAD;
 }
 
 /** Takes the first free slots from slot `shift` of page `first` on. @returns as `book` */
 function search(calendar: Calendar, link: number, flits: number, first: number, shift: number): number {
-  const { page: pageAt, taken, pages } = calendar;
+  const { words, pages } = calendar;
   let page = first;
   let from = shift;
   let missing = flits;
   for (;;) {
-    const place = link * pages + (page & (pages - 1));
-    const held = pageAt[place] as number;
-    if (held > page) {
-      // Forgotten: so is every page up to the one behind the oldest that can still be remembered.
-      page = held - pages + 1;
-      from = 0;
-      continue;
+    const at = 2 * (link * pages + (page & (pages - 1)));
+    if (words[at] !== page) {
+      if (!isBehind(words[at], page)) {
+        // Forgotten: so is every page up to the one behind the oldest that can still be remembered.
+        page = (words[at] - pages + 1) | 0;
+        from = 0;
+        continue;
+      }
+      words[at] = page;
+      words[at + 1] = 0;
     }
-    if (held < page) {
-      pageAt[place] = page;
-      taken[place] = 0;
-    }
-    let free = ~(taken[place] as number) & (-1 << from);
+    let free = ~words[at + 1] & (-1 << from);
     while (free !== 0) {
       const lowest = free & -free;
       free ^= lowest;
-      taken[place] = (taken[place] as number) | lowest;
+      words[at + 1] |= lowest;
       missing--;
       if (missing === 0) {
-        const last = (page - first) * PAGE_SLOTS + 31 - Math.clz32(lowest);
+        const last = ((page - first) | 0) * PAGE_SLOTS + 31 - Math.clz32(lowest);
         const waitPs = Math.round((last - shift - flits + 1) * calendar.slotPs);
-        calendar.waitedPs[0] = (calendar.waitedPs[0] as number) + waitPs;
+        calendar.waitedPs[0] += waitPs;
         return waitPs;
       }
     }
-    page++;
+    page = (page + 1) | 0;
     from = 0;
   }
 }

@@ -10,6 +10,8 @@ import { book, type Calendar, createCalendar } from './calendar.js';
 import { FLIT_BYTES } from './message.js';
 import { type Link, linksOf, routesOf } from './topology.js';
 
+const { Message: MESSAGE } = Clock;
+
 export interface Network {
   readonly clock: ClockRegisters;
   readonly tiles: number;
@@ -39,7 +41,7 @@ export function createNetwork(
   const routes = routesOf(spec, tiles);
   const routeStart = new Int32Array(tiles * tiles + 1);
   routes.forEach((route, pair) => {
-    routeStart[pair + 1] = (routeStart[pair] as number) + route.length;
+    routeStart[pair + 1] = routeStart[pair] + route.length;
   });
   return {
     clock,
@@ -53,19 +55,18 @@ export function createNetwork(
 }
 
 /**
- * Sends a message of so many flits from one tile of a socket to another at Clock.Depart, which is changed.
+ * Sends a message of so many flits between a pair of tiles of a socket, numbered `from * tiles + to`, at Clock.Message, which is changed.
  * @returns by how many whole ps it arrives later than on an empty network
  */
-export function send(network: Network, socket: number, from: number, to: number, flits: number): number {
+export function send(network: Network, socket: number, pair: number, flits: number): number {
   const { clock, calendar, hopPs, route, routeStart } = network;
-  const pair = from * network.tiles + to;
-  const end = routeStart[pair + 1] as number;
+  const end = routeStart[pair + 1];
   const firstLink = socket * network.links.length;
   let waitPs = 0;
-  for (let at = routeStart[pair] as number; at < end; at++) {
-    const wait = book(calendar, firstLink + (route[at] as number), flits);
+  for (let at = routeStart[pair]; at < end; at++) {
+    const wait = book(calendar, firstLink + route[at], flits);
     waitPs += wait;
-    clock[Clock.Depart] = (clock[Clock.Depart] as number) + wait + hopPs;
+    clock[MESSAGE] += wait + hopPs;
   }
   return waitPs;
 }
@@ -90,14 +91,14 @@ export function linkTraffic({ flits, slotPs, waitedPs }: Calendar): LinkTraffic 
   let busiestLink = 0;
   flits.forEach((count, link) => {
     total += count;
-    if (count > (flits[busiestLink] as number)) busiestLink = link;
+    if (count > flits[busiestLink]) busiestLink = link;
   });
   return {
     links: flits.length,
     bytesPerSecond: (FLIT_BYTES * 1e12) / slotPs,
     bytes: total * FLIT_BYTES,
-    busiestBytes: flits.length === 0 ? 0 : (flits[busiestLink] as number) * FLIT_BYTES,
+    busiestBytes: flits.length === 0 ? 0 : flits[busiestLink] * FLIT_BYTES,
     busiestLink,
-    waitedPs: waitedPs[0] as number,
+    waitedPs: waitedPs[0],
   };
 }

@@ -10,7 +10,7 @@ import { giveUpLine, purgeLine } from '../../../../src/machine/coherence/release
 import { requestLine } from '../../../../src/machine/coherence/request.js';
 import { cached, heldAt, sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
 import { createSharedLevel, type SharedLevel } from '../../../../src/machine/coherence/state.js';
-import { createLatencyModel } from '../../../../src/machine/interconnect/latency.js';
+import { createInterconnect } from '../../../../src/machine/interconnect/interconnect.js';
 
 export interface Arrangement {
   readonly sockets: number;
@@ -53,6 +53,7 @@ class Model {
     this.held = Array.from({ length: clusters }, () => new Array<Copy | null>(lines).fill(null));
     this.cacheFresh = Array.from({ length: sockets }, () => new Array<boolean>(lines).fill(false));
     this.memoryFresh = new Array<boolean>(lines).fill(true);
+    const clock = createClock();
     this.level = createSharedLevel(
       {
         sockets,
@@ -67,14 +68,20 @@ class Model {
         snoopPs: 5,
       },
       {
-        latency: createLatencyModel({
-          interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1, linkBytesPerSecond: Infinity },
-          socketLink: sockets === 2 ? { latencyPs: 100, bytesPerSecond: Infinity } : null,
-          tilesPerSocket: clustersPerSocket,
-          clustersPerSocket,
-          cores: clusters,
-          coresPerCluster: 1,
-        }),
+        interconnect: createInterconnect(
+          {
+            interconnect: { kind: 'crossbar', columns: 1, rows: 1, hopPs: 1, linkBytesPerSecond: Infinity },
+            socketLink: sockets === 2 ? { latencyPs: 100, bytesPerSecond: Infinity } : null,
+            sockets,
+            tilesPerSocket: clustersPerSocket,
+            clustersPerSocket,
+            coresPerCluster: 1,
+            isWholeSocket: true,
+            linkShare: 1,
+            aheadPs: 0,
+          },
+          clock,
+        ),
         above: {
           invalidate: (cluster, line) => this.#handOver(cluster, line, true),
           downgrade: (cluster, line) => this.#handOver(cluster, line, false),
@@ -83,7 +90,7 @@ class Model {
           this.memoryFresh[line] =
             this.#handed.get(line) ?? (this.cacheFresh[socket] as boolean[])[line] === true;
         },
-        clock: createClock(),
+        clock,
       },
     );
   }

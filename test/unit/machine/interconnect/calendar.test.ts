@@ -17,16 +17,18 @@ function oneLink(): Calendar {
 
 /** @returns how long a message that is ready at `ps` waits */
 function bookAt(calendar: Calendar, ps: number, flits = LINE_FLITS): number {
-  calendar.clock[Clock.Depart] = ps;
+  calendar.clock[Clock.Message] = ps;
   return book(calendar, 0, flits);
 }
 
 /** Slots that are taken of the pages that are remembered. */
-function takenSlots({ page, taken }: Calendar): number[] {
+function takenSlots({ words }: Calendar): number[] {
   const slots: number[] = [];
-  taken.forEach((bits, place) => {
-    for (let bit = 0; bit < 32; bit++) if ((bits >>> bit) & 1) slots.push((page[place] as number) * 32 + bit);
-  });
+  for (let at = 0; at < words.length; at += 2) {
+    for (let bit = 0; bit < 32; bit++) {
+      if ((((words[at + 1] as number) >>> bit) & 1) !== 0) slots.push((words[at] as number) * 32 + bit);
+    }
+  }
   return slots.sort((a, b) => a - b);
 }
 
@@ -94,6 +96,20 @@ describe('a link', () => {
       before = after;
     }
     expect(given.size).toBe(1500 * LINE_FLITS);
+  });
+
+  it('goes on when its pages outgrow 32 bits, also after a long rest', () => {
+    const calendar = oneLink();
+    const pagePs = 32 * SLOT_PS;
+    bookAt(calendar, 0);
+    for (const page of [2 ** 31 - 1, 2 ** 31 + 5, 2 ** 32 - 1, 2 ** 32 + 3]) {
+      expect(bookAt(calendar, page * pagePs)).toBe(0);
+      expect(bookAt(calendar, page * pagePs)).toBe(LINE_PS);
+    }
+    // Four messages end in the page before the numbers begin anew, and the last of them in the one behind.
+    const fresh = oneLink();
+    const last = (2 ** 32 - 1) * pagePs + 5 * SLOT_PS;
+    expect([0, 1, 2, 3].map(() => bookAt(fresh, last))).toEqual([0, LINE_PS, 2 * LINE_PS, 3 * LINE_PS]);
   });
 
   it('takes the same slots whatever the order of booking', () => {

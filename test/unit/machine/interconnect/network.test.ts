@@ -31,8 +31,8 @@ function networkOf(spec: InterconnectSpec, sockets = 1): Network {
 }
 
 function sendAt(network: Network, ps: number, from: number, to: number, socket = 0): number {
-  network.clock[Clock.Depart] = ps;
-  return send(network, socket, from, to, LINE_FLITS);
+  network.clock[Clock.Message] = ps;
+  return send(network, socket, from * TILES + to, LINE_FLITS);
 }
 
 /**
