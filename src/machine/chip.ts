@@ -18,6 +18,7 @@ import type { MainMemory, MemoryStatistics } from './dram/memory.js';
 import { type MemoryObserver, observeMemory } from './dram/observe.js';
 import { createEventOrder, type EventOrder } from './event-order.js';
 import { createInterconnect } from './interconnect/interconnect.js';
+import { type LinkTraffic, linkTraffic, nameLink } from './interconnect/network.js';
 import { createWays, type MemoryPort, writeBackLine } from './memory-port.js';
 import { createPlacement } from './placement.js';
 import { createPrefetcher } from './prefetch/registry.js';
@@ -46,9 +47,13 @@ export interface AddressSpace {
 export interface ChipStatistics {
   readonly memory: MemoryStatistics;
   readonly shared: SharedLevelCounters;
-  /** Lines that crossed the socket link, towards the requester and away from it. */
+  /** Lines of memory that crossed the socket link, towards the requester and away from it. */
   readonly linkLinesIn: number;
   readonly linkLinesOut: number;
+  /** The links within sockets; null where they have no limit, and where no whole socket is simulated. */
+  readonly links: LinkTraffic | null;
+  /** The simulated part of the link between sockets; null without one or without a limit. */
+  readonly socketLink: LinkTraffic | null;
 }
 
 export interface Chip {
@@ -212,8 +217,8 @@ export function createChip(
     },
   );
 
-  if (interconnect.network !== null || interconnect.socketLink !== null)
-    port.ways = createWays(engine.ints.length);
+  const { network, socketLink } = interconnect;
+  if (network !== null || socketLink !== null) port.ways = createWays(engine.ints.length);
 
   const rounds = Math.ceil(Math.log2(share.totalCores));
   const roundPs =
@@ -245,6 +250,8 @@ export function createChip(
       shared: sharedCounters(shared),
       linkLinesIn: port.linkLines[0],
       linkLinesOut: port.linkLines[1],
+      links: network === null ? null : linkTraffic(network.calendar, (link) => nameLink(network, link)),
+      socketLink: socketLink === null ? null : linkTraffic(socketLink, (link) => `to socket ${link}`),
     }),
     busTimePs: (untilPs) => {
       const sums = BUS_CAUSES.map(() => 0);

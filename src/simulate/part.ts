@@ -13,6 +13,7 @@ import type { MachineSpec } from '../machine/spec.js';
 import type { Network } from '../network/layers.js';
 import { applySchedule } from '../schedule/apply.js';
 import type { ScheduleOptions, SchedulePass } from '../schedule/pass.js';
+import { type InterconnectUse, interconnectUse } from '../statistics/link-use.js';
 import { buildTrainingStep } from '../training/build.js';
 import type { Operation, TrainingStep } from '../training/step.js';
 import { choosePilots, cutShort, PILOT_LINES, type PilotPair } from './calibration.js';
@@ -42,6 +43,8 @@ export interface PartResult {
   readonly name: PartName;
   readonly kernels: readonly KernelResult[];
   readonly pilots: readonly PilotPair[];
+  /** Of the whole machine; null for parts that simulate a share of it. */
+  readonly interconnect: InterconnectUse | null;
 }
 
 /** Called with the operations (or pilots) of a part that are done, of all. */
@@ -123,7 +126,8 @@ export function simulatePart(
 ): PartResult {
   const { machine, batch, software } = settings;
   const sample = sampleOf(settings);
-  if (part === 'pilots') return { name: part, kernels: [], pilots: runPilots(settings, sample, onProgress) };
+  if (part === 'pilots')
+    return { name: part, kernels: [], pilots: runPilots(settings, sample, onProgress), interconnect: null };
   const program = lowerProgram(
     stepOfPart(buildStep(settings, sample.images), part),
     targetOf(machine, sample, batch),
@@ -131,7 +135,8 @@ export function simulatePart(
   );
   const total = program.kernels.length;
   const run = runProgram(machine, sample.share, program, { onKernel: (done) => onProgress(done, total) });
-  return { name: part, kernels: run.kernels, pilots: [] };
+  const interconnect = part === 'whole' ? interconnectUse(run.statistics, run.timePs) : null;
+  return { name: part, kernels: run.kernels, pilots: [], interconnect };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { OperationType, Phase } from '../kernel/kernel.js';
 import { LINE_BYTES } from '../kernel/op-stream.js';
 import { BUS_CAUSES } from '../machine/dram/bus-time.js';
 import { CORE_STATES, correctCoreTime } from '../statistics/core-time.js';
+import type { InterconnectUse } from '../statistics/link-use.js';
 import { type PrefetchUse, prefetchUse } from '../statistics/prefetch-use.js';
 import { Category } from '../statistics/time-loss.js';
 import { type Calibration, calibrate, correctedPs, memoryShare } from './calibration.js';
@@ -76,6 +77,8 @@ export interface PointResult {
   /** Stated sampling error of `seconds`, as a fraction; 0 in exact mode. */
   readonly error: number;
   readonly sampling: Sampling;
+  /** How busy the links were; null in a sampled point, in which only pilots load them (docs/sampling.md). */
+  readonly interconnect: InterconnectUse | null;
   readonly operations: readonly OperationResult[];
 }
 
@@ -181,6 +184,7 @@ export function assemblePoint(settings: PointSettings, parts: readonly PartResul
       pilotCores: scale === 1 ? 0 : pilotSampleOf(settings).share.cores,
       coefficient: calibration.coefficient,
     },
+    interconnect: parts.find(({ name }) => name === 'whole')?.interconnect ?? null,
     operations,
   };
 }

@@ -8,6 +8,7 @@ import type { MachineSpec } from '../machine/spec.js';
 import { type RunResult, runProgram } from '../simulate/run.js';
 import { peakBandwidth } from '../simulate/target.js';
 import { type CoreState, coreTimePs, nameCoreStates } from '../statistics/core-time.js';
+import { type InterconnectUse, interconnectUse } from '../statistics/link-use.js';
 import { type PrefetchUse, prefetchUse } from '../statistics/prefetch-use.js';
 import type { AddressLimit, TraceReader } from './access.js';
 import { type TimedLevel, timedLevels } from './timed-levels.js';
@@ -38,6 +39,8 @@ export interface TimedReplay {
   readonly dram: TimedMemory;
   /** Time of the cores that have a trace, up to their last access, by what they did or what was full, percent; adds up to 100. */
   readonly coreTimePercent: Readonly<Record<BusyState, number>>;
+  /** How busy the links were until the last access was answered. */
+  readonly interconnect: InterconnectUse;
   /** Of the cores' clock, until the last access is answered. */
   readonly cycles: number;
   readonly seconds: number;
@@ -101,6 +104,7 @@ export function replayTimed(
     ),
     dram: timedMemory(spec, run, seconds),
     coreTimePercent: timedCores(run),
+    interconnect: interconnectUse(run.statistics, run.timePs - run.barrierPs),
     cycles: Math.round(seconds * spec.core.frequencyHz),
     seconds,
   };

@@ -80,13 +80,26 @@ export interface LinkTraffic {
   readonly bytes: number;
   /** Of the link that carried most. */
   readonly busiestBytes: number;
-  readonly busiestLink: number;
+  readonly busiest: string;
   /** Time that messages waited for links, summed, ps. */
   readonly waitedPs: number;
 }
 
-/** Sums up a calendar. */
-export function linkTraffic({ flits, slotPs, waitedPs }: Calendar): LinkTraffic {
+/** A link of a network, for people. */
+export function nameLink({ links }: Network, link: number): string {
+  const socket = Math.floor(link / links.length);
+  const { from, to } = links[link % links.length];
+  return `socket ${socket}, ${from < 0 ? 'into' : `tile ${from} to`} tile ${to}`;
+}
+
+/**
+ * Sums up a calendar.
+ * @param name of a link
+ */
+export function linkTraffic(
+  { flits, slotPs, waitedPs }: Calendar,
+  name: (link: number) => string,
+): LinkTraffic {
   let total = 0;
   let busiestLink = 0;
   flits.forEach((count, link) => {
@@ -98,7 +111,7 @@ export function linkTraffic({ flits, slotPs, waitedPs }: Calendar): LinkTraffic 
     bytesPerSecond: (FLIT_BYTES * 1e12) / slotPs,
     bytes: total * FLIT_BYTES,
     busiestBytes: flits.length === 0 ? 0 : flits[busiestLink] * FLIT_BYTES,
-    busiestLink,
+    busiest: flits.length === 0 ? '' : name(busiestLink),
     waitedPs: waitedPs[0],
   };
 }

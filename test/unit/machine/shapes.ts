@@ -127,6 +127,25 @@ export const SHAPES: Readonly<Record<string, MachineSpec>> = {
     prefetch: PREFETCH,
     pagePlacement: 'interleave',
   },
+  'private L2, victim last level, slow links of a ring': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: TINY_L2,
+    llc: llc({}),
+    interconnect: { kind: 'ring', columns: 0, rows: 0, hopPs: 700, linkBytesPerSecond: 5e9 },
+  },
+  'two sockets, inclusive last levels, slow links through crossbars, a streamer': {
+    ...SMALL,
+    sockets: 2,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: { ...TINY_L2, sharedBy: 2 },
+    llc: llc({ inclusion: 'inclusive', sliceBytes: 4096, snoopFilterWays: 0 }),
+    interconnect: { kind: 'crossbar', columns: 0, rows: 0, hopPs: 1000, linkBytesPerSecond: 3e9 },
+    socketLink: { latencyPs: 60_000, bytesPerSecond: 2e9 },
+    prefetch: PREFETCH,
+  },
 };
 
 /** A machine of a shape with so many cores. */

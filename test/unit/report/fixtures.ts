@@ -74,6 +74,7 @@ export function pointOf(
       pilotCores: 4,
       coefficient: 0.02,
     },
+    interconnect: null,
     operations,
     ...rest,
   };

@@ -7,6 +7,7 @@ import {
   createNetwork,
   linkTraffic,
   type Network,
+  nameLink,
   send,
 } from '../../../../src/machine/interconnect/network.js';
 import { hopsBetween } from '../../../../src/machine/interconnect/topology.js';
@@ -93,7 +94,7 @@ describe('a network', () => {
             waited += wait;
             hops += hopsBetween(spec, TILES, from, to);
           }
-          const traffic = linkTraffic(network.calendar);
+          const traffic = linkTraffic(network.calendar, (link) => nameLink(network, link));
           expect(traffic.bytes).toBe(hops * 72);
           expect(traffic.waitedPs).toBe(waited);
           expect(traffic.busiestBytes).toBe(Math.max(0, ...network.calendar.flits) * 8);
@@ -101,6 +102,19 @@ describe('a network', () => {
         { seed: 3, numRuns: 50 },
       );
     }
+  });
+
+  it('names the link that carried most', () => {
+    const mesh = networkOf(SPECS.mesh, 2);
+    for (const from of [0, 1, 2]) sendAt(mesh, 0, from, 3, 1);
+    expect(linkTraffic(mesh.calendar, (link) => nameLink(mesh, link)).busiest).toBe(
+      'socket 1, tile 2 to tile 3',
+    );
+    const crossbar = networkOf(SPECS.crossbar);
+    sendAt(crossbar, 0, 4, 5);
+    expect(linkTraffic(crossbar.calendar, (link) => nameLink(crossbar, link)).busiest).toBe(
+      'socket 0, into tile 5',
+    );
   });
 
   it('has links of its own on each socket', () => {
