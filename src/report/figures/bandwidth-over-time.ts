@@ -3,12 +3,11 @@ import type { OperationResult } from '../../simulate/point.js';
 import { peakBandwidth } from '../../simulate/target.js';
 import type { CsvColumn } from '../csv.js';
 import { formatFixed } from '../text-table.js';
-import { dramBytes } from './dram-by-schedule.js';
-import { type FigurePoint, figureOf, type PointFigure, requestsOf } from './figure.js';
+import { type FigurePoint, figureOf, MACHINE, type PointFigure, requestsOf } from './figure.js';
 import { groupColour, LAYER_GROUPS, type LayerGroup, layerGroupOf } from './layer-groups.js';
-import { MACHINE, ticksUpTo } from './schedule-panels.js';
+import { dramBytes } from './operations.js';
 import { textWidth } from './text-width.js';
-import { REFERENCE_GREY } from './theme.js';
+import { REFERENCE_GREY, ticksUpTo } from './theme.js';
 import { machineLabel, networkLabel, samplingNote } from './words.js';
 
 const NETWORK = 'densenet121';

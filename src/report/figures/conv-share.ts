@@ -1,9 +1,8 @@
 /** How much of a training iteration is CONV and FC, from the networks of 2012 to those with batch normalisation. */
 import type { CsvColumn } from '../csv.js';
 import { formatFixed } from '../text-table.js';
-import { figureOf, type PointFigure } from './figure.js';
+import { figureOf, MACHINE, type PointFigure } from './figure.js';
 import { groupColour, type LayerGroup, placeOf, STACK_ORDER, sumByGroup } from './layer-groups.js';
-import { MACHINE } from './schedule-panels.js';
 import { machineLabel, networkLabel, samplingNote } from './words.js';
 
 /** From the oldest to the newest. */

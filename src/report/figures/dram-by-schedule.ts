@@ -1,9 +1,8 @@
 /** What an iteration moves between chip and main memory under each schedule. */
-import type { OperationResult } from '../../simulate/point.js';
 import { formatFixed } from '../text-table.js';
-import { figureOf, type PointFigure } from './figure.js';
+import { figureOf, MACHINE, type PointFigure } from './figure.js';
+import { dramBytes } from './operations.js';
 import {
-  MACHINE,
   pieceColumns,
   pieceRows,
   SCHEDULE_POINTS,
@@ -11,11 +10,6 @@ import {
   schedulePanels,
 } from './schedule-panels.js';
 import { machineLabel, samplingNote, signedPercent } from './words.js';
-
-/** Bytes that an operation moved while it ran, both directions. */
-export function dramBytes({ dramReadBytes, dramWriteBytes }: OperationResult): number {
-  return dramReadBytes + dramWriteBytes;
-}
 
 /** DRAM bytes by schedule. */
 export const dramBySchedule: PointFigure = {

@@ -3,7 +3,7 @@ import type { SimulatedSweeps } from '../../simulate/edge.js';
 import type { CsvColumn } from '../csv.js';
 import { formatFixed } from '../text-table.js';
 import { type EdgeFigure, figureOf } from './figure.js';
-import { PASSES, type Pass } from './schedule-panels.js';
+import { PASSES, type Pass } from './operations.js';
 import { COLOURS } from './theme.js';
 import { machineLabel } from './words.js';
 

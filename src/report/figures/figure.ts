@@ -96,6 +96,9 @@ export function figureOf<Row>(
   return { csv: renderCsv(columns, rows), spec: { $schema: SCHEMA, ...spec } };
 }
 
+/** The machine that docs/paper.md takes for the paper's. */
+export const MACHINE = 'skylake-sp-2s';
+
 /** Every schedule for one network and machine, in order. */
 export function requestsOf(network: string, machine: string, schedules: readonly string[]): PointRequest[] {
   return schedules.map((schedule) => ({ network, machine, schedule }));

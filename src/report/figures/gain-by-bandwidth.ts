@@ -3,20 +3,13 @@ import type { CsvColumn } from '../csv.js';
 import { gainsOver } from '../gain.js';
 import { formatFixed } from '../text-table.js';
 import { figureOf, type PointFigure, requestsOf } from './figure.js';
+import { GAIN_PARTS } from './gain-pairs.js';
 import { REPORTED_NOTE, reportedLayer, reportedMarks } from './reported-marks.js';
 import { rimmedText } from './rimmed-text.js';
-import { COLOURS } from './theme.js';
 import { networkLabel, peakGbps, samplingNote, signedPercent } from './words.js';
 
 const NETWORK = 'densenet121';
 const MACHINES = ['skylake-sp-2s-half-bandwidth', 'skylake-sp-2s', 'skylake-sp-2s-infinite-bandwidth'];
-
-/** What a gain is of, and its look. */
-export const GAIN_PARTS = [
-  { key: 'forward', label: 'forward', colour: COLOURS.skyBlue },
-  { key: 'backward', label: 'backward and update', colour: COLOURS.orange },
-  { key: 'total', label: 'whole iteration', colour: COLOURS.blue },
-] as const;
 
 interface GainRow {
   readonly gbps: number;

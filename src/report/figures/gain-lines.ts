@@ -1,8 +1,7 @@
 /** The frame of figures that show what bnff gains over one setting: a line per pass. */
 import type { CsvColumn } from '../csv.js';
 import { type FigureContent, type FigurePoint, figureOf } from './figure.js';
-import { GAIN_PARTS } from './gain-by-bandwidth.js';
-import { type GainPair, gainPairs } from './gain-pairs.js';
+import { GAIN_PARTS, type GainPair, gainPairs } from './gain-pairs.js';
 import { networkLabel, samplingNote, signedPercent } from './words.js';
 
 /** The setting that a sweep varies. */

@@ -2,6 +2,14 @@
 import type { PointResult } from '../../simulate/point.js';
 import { type Gains, gainsOver } from '../gain.js';
 import type { FigurePoint } from './figure.js';
+import { COLOURS } from './theme.js';
+
+/** What a gain is of, and its look. */
+export const GAIN_PARTS = [
+  { key: 'forward', label: 'forward', colour: COLOURS.skyBlue },
+  { key: 'backward', label: 'backward and update', colour: COLOURS.orange },
+  { key: 'total', label: 'whole iteration', colour: COLOURS.blue },
+] as const;
 
 /** A restructured point beside the baseline of the same settings. */
 export interface GainPair {

@@ -4,12 +4,11 @@ import type { OperationResult } from '../../simulate/point.js';
 import { peakBandwidth, peakFlops } from '../../simulate/target.js';
 import type { CsvColumn } from '../csv.js';
 import { formatFixed } from '../text-table.js';
-import { dramBytes } from './dram-by-schedule.js';
-import { figureOf, type PointFigure, requestsOf } from './figure.js';
+import { figureOf, MACHINE, type PointFigure, requestsOf } from './figure.js';
 import { groupColour, type LayerGroup, layerGroupOf } from './layer-groups.js';
+import { dramBytes } from './operations.js';
 import { rimmedText } from './rimmed-text.js';
-import { MACHINE, ticksUpTo } from './schedule-panels.js';
-import { encloseByPowersOfTen, REFERENCE_GREY } from './theme.js';
+import { encloseByPowersOfTen, REFERENCE_GREY, ticksUpTo } from './theme.js';
 import { machineLabel, networkLabel, samplingNote } from './words.js';
 
 const NETWORK = 'densenet121';

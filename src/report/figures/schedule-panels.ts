@@ -4,13 +4,13 @@ import { NAMED_SCHEDULES } from '../../schedule/registry.js';
 import type { OperationResult } from '../../simulate/point.js';
 import type { CsvColumn } from '../csv.js';
 import { groupByCase } from '../gain.js';
-import { type FigurePoint, type PointRequest, requestsOf } from './figure.js';
+import { type FigurePoint, MACHINE, type PointRequest, requestsOf } from './figure.js';
 import { groupColour, type LayerGroup, placeOf, STACK_ORDER, sumByGroup } from './layer-groups.js';
+import { PASSES, type Pass, passOf } from './operations.js';
 import { type ReportedMark, reportedLayer } from './reported-marks.js';
+import { ticksUpTo } from './theme.js';
 import { networkLabel } from './words.js';
 
-/** The machine that docs/paper.md takes for the paper's. */
-export const MACHINE = 'skylake-sp-2s';
 const NETWORKS = ['densenet121', 'resnet50'];
 
 /** The points of figures by schedule. */
@@ -22,9 +22,6 @@ export const SCHEDULE_POINTS: readonly PointRequest[] = NETWORKS.flatMap((networ
   ),
 );
 
-export const PASSES = ['forward', 'backward'] as const;
-export type Pass = (typeof PASSES)[number];
-
 /** A piece of a bar. */
 export interface PieceRow {
   readonly network: string;
@@ -32,11 +29,6 @@ export interface PieceRow {
   readonly pass: Pass;
   readonly group: LayerGroup;
   readonly value: number;
-}
-
-/** The pass that an operation is counted to: the weight update goes with the backward pass. */
-export function passOf({ phase }: OperationResult): Pass {
-  return phase === 'forward' ? 'forward' : 'backward';
 }
 
 /** A row per point, pass and layer type. */
@@ -226,11 +218,4 @@ function summaryPanel(
       ...reportedLayer(summary.marks, x),
     ],
   };
-}
-
-/** Round ticks up to a value: 0, one, two, ... steps of 1, 2 or 5 times a power of ten, four to eight of them. */
-export function ticksUpTo(largest: number): number[] {
-  const power = 10 ** Math.floor(Math.log10(largest / 4));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => largest / size <= 5) as number;
-  return Array.from({ length: Math.floor(largest / step) + 1 }, (_, at) => at * step);
 }

@@ -99,3 +99,10 @@ export function encloseByPowersOfTen(values: readonly number[]): LogarithmicAxis
     },
   };
 }
+
+/** Round ticks up to a value: 0, one, two, ... steps of 1, 2 or 5 times a power of ten, four to eight of them. */
+export function ticksUpTo(largest: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(largest / 4));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => largest / size <= 5) as number;
+  return Array.from({ length: Math.floor(largest / step) + 1 }, (_, at) => at * step);
+}

@@ -6,7 +6,7 @@ import { gainsOver } from '../gain.js';
 import { formatFixed } from '../text-table.js';
 import { figureOf, type PointFigure, requestsOf } from './figure.js';
 import { groupColour, type LayerGroup, placeOf, STACK_ORDER, sumByGroup } from './layer-groups.js';
-import { ticksUpTo } from './schedule-panels.js';
+import { ticksUpTo } from './theme.js';
 import { machineLabel, networkLabel, samplingNote, signedPercent } from './words.js';
 
 const NETWORK = 'densenet121';

@@ -1,11 +1,10 @@
 /** Where the time of an iteration goes under each schedule, and what the schedules gain. */
 import { gainsOver, withGains } from '../gain.js';
 import { formatFixed } from '../text-table.js';
-import { type FigurePoint, figureOf, type PointFigure } from './figure.js';
+import { type FigurePoint, figureOf, MACHINE, type PointFigure } from './figure.js';
+import type { Pass } from './operations.js';
 import { REPORTED_NOTE, reportedMarks } from './reported-marks.js';
 import {
-  MACHINE,
-  type Pass,
   pieceColumns,
   pieceRows,
   SCHEDULE_POINTS,

@@ -1,6 +1,6 @@
 /** Readers who do not see red or green tell the colours apart that mean something. */
 import { describe, expect, it } from 'vitest';
-import { GAIN_PARTS } from '../../../../src/report/figures/gain-by-bandwidth.js';
+import { GAIN_PARTS } from '../../../../src/report/figures/gain-pairs.js';
 import { LAYER_GROUPS } from '../../../../src/report/figures/layer-groups.js';
 import { COLOURS } from '../../../../src/report/figures/theme.js';
 

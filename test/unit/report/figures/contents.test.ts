@@ -15,7 +15,7 @@ import { FIGURES } from '../../../../src/report/figures/registry.js';
 import { renderSvg } from '../../../../src/report/figures/render.js';
 import { reportedMarks } from '../../../../src/report/figures/reported-marks.js';
 import { rooflineRow } from '../../../../src/report/figures/roofline.js';
-import { ticksUpTo } from '../../../../src/report/figures/schedule-panels.js';
+import { ticksUpTo } from '../../../../src/report/figures/theme.js';
 import { samplingNote, signedPercent } from '../../../../src/report/figures/words.js';
 import { operationOf, pointOf } from '../fixtures.js';
 import { drawMadeUp, madeUp, pointsFor, settingsOf } from './made-up.js';
