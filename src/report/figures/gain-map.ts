@@ -158,7 +158,7 @@ export function drawGainMap(rows: readonly GainMapRow[], subtitle: readonly stri
             field: 'percent',
             type: 'quantitative',
             scale: shades,
-            legend: { title: 'gain (%)', gradientLength: 180 },
+            legend: { title: 'gain (%)', gradientLength: 180, values: lines.map(({ level }) => level) },
           },
         },
       },
