@@ -151,6 +151,8 @@ async function drawFigures(
     if (failures.length > 0) throw new CheckFailure(`points failed:\n${failures.join('\n')}`);
   } catch (error) {
     if (error instanceof FolderBusyError) throw new UserError(error.message);
+    if (error instanceof Error && 'syscall' in error)
+      throw new UserError(`results cannot be kept: ${error.message}`);
     throw error;
   } finally {
     process.removeListener('SIGINT', interrupt);
