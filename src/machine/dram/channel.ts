@@ -7,7 +7,18 @@ import { catchUpRefresh } from './refresh.js';
 import { choose, nextToTell, reconsider } from './scheduler.js';
 import { bankAt, type DramState, REBASE_AT, rebaseChannel } from './state.js';
 
-const { STRIDE: CHANNEL_STRIDE, NEXT, TOLD, COMMAND_FREE, HELD, REFRESH_NEXT } = CHANNEL;
+const {
+  STRIDE: CHANNEL_STRIDE,
+  NEXT,
+  TOLD,
+  WAITING,
+  ANSWERS,
+  QUEUED,
+  CAPACITY,
+  COMMAND_FREE,
+  HELD,
+  REFRESH_NEXT,
+} = CHANNEL;
 const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
 const { STRIDE: COUNTER_STRIDE, READ_LATENCY_PS, FORWARDED } = COUNTER;
 const NEVER_CYCLE = NEVER;
@@ -49,12 +60,14 @@ export function enqueueRequest(
   tag: number,
 ): void {
   const { d } = set;
-  if (set.arrivals[channel].count > 0 || !fits(d, channel, direction)) {
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE;
+  if (words[c + WAITING] > 0 || words[c + direction + QUEUED] >= words[c + direction + CAPACITY]) {
     pushRequest(set.arrivals[channel], line, direction, timePs, tag);
+    words[c + WAITING]++;
     return;
   }
-  if (d.words[channel * CHANNEL_STRIDE + NEXT] < d.words[channel * CHANNEL_STRIDE + TOLD])
-    catchUp(set, channel, timePs);
+  if (words[c + NEXT] < words[c + TOLD]) catchUp(set, channel, timePs);
   const absolute = Math.ceil(timePs * set.perTCK - EDGE_SLACK);
   if (absolute - d.baseCycle[channel] >= REBASE_CYCLE) rebase(d, channel, absolute - d.baseCycle[channel]);
   const cycle = (absolute - d.baseCycle[channel]) | 0;
@@ -67,23 +80,21 @@ export function enqueueRequest(
     publish(set, channel);
     return;
   }
-  const { words } = d;
   d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = timePs;
   words[entry + TAG] = tag;
-  const free = words[channel * CHANNEL_STRIDE + COMMAND_FREE];
+  const free = words[c + COMMAND_FREE];
   const changed = reconsider(d, channel, at, direction, entry, cycle < free ? free : cycle);
-  if (direction === 1 && tag !== -1) pushRequest(set.answers[channel], 0, 1, timePs, tag);
-  else if (!changed && words[channel * CHANNEL_STRIDE + NEXT] === words[channel * CHANNEL_STRIDE + TOLD])
-    return;
+  if (direction === 1 && tag !== -1) pushAnswer(set, channel, 1, timePs, tag);
+  else if (!changed && words[c + NEXT] === words[c + TOLD]) return;
   publish(set, channel);
 }
 
 /** Takes the channel's next decision; see `MainMemory.step`. */
 export function stepChannel(set: ChannelSet, channel: number): number {
-  if (set.answers[channel].count > 0) return popAnswer(set, channel);
   const { d } = set;
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
+  if (words[c + ANSWERS] > 0) return popAnswer(set, channel);
   const told = words[c + TOLD];
   let tag = -1;
   do {
@@ -91,7 +102,7 @@ export function stepChannel(set: ChannelSet, channel: number): number {
     const done = issue(d, channel, cycle);
     if (done >= 0 && (words[done + LIST] & 1) === 0) tag = finishRead(set, channel, done, cycle);
     words[c + COMMAND_FREE] = cycle + 1;
-    if (set.arrivals[channel].count > 0) admitWaiting(set, channel, cycle + 1);
+    if (words[c + WAITING] > 0) admitWaiting(set, channel, cycle + 1);
     choose(d, channel, cycle + 1);
     if (words[c + NEXT] >= REBASE_CYCLE) {
       if (words[c + NEXT] !== NEVER_CYCLE) rebase(d, channel, cycle);
@@ -119,12 +130,16 @@ function psOf(set: ChannelSet, channel: number, cycle: number): number {
   return Math.floor((set.d.baseCycle[channel] + cycle) * set.tCKps);
 }
 
+/** Tells the time of the channel's next decision. */
 function publish(set: ChannelSet, channel: number): void {
-  const ring = set.answers[channel];
-  const told = nextToTell(set.d, channel, set.arrivals[channel].count);
-  set.d.words[channel * CHANNEL_STRIDE + TOLD] = told;
-  set.nextPs[channel] =
-    ring.count > 0 ? ring.timePs[ring.head] : told === NEVER_CYCLE ? Infinity : psOf(set, channel, told);
+  const { words } = set.d;
+  const c = channel * CHANNEL_STRIDE;
+  const told = nextToTell(set.d, channel);
+  words[c + TOLD] = told;
+  if (words[c + ANSWERS] > 0) {
+    const ring = set.answers[channel];
+    set.nextPs[channel] = ring.timePs[ring.head];
+  } else set.nextPs[channel] = told === NEVER_CYCLE ? Infinity : psOf(set, channel, told);
 }
 
 /** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */
@@ -161,7 +176,12 @@ function forward(set: ChannelSet, channel: number, nowPs: number, arrivalPs: num
   const { counters } = set.d;
   counters[channel * COUNTER_STRIDE + FORWARDED]++;
   counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
-  pushRequest(set.answers[channel], 0, 0, nowPs, tag);
+  pushAnswer(set, channel, 0, nowPs, tag);
+}
+
+function pushAnswer(set: ChannelSet, channel: number, direction: number, nowPs: number, tag: number): void {
+  pushRequest(set.answers[channel], 0, direction, nowPs, tag);
+  set.d.words[channel * CHANNEL_STRIDE + ANSWERS]++;
 }
 
 /** Lets what waits in front of the queues in, in order, as far as it fits. */
@@ -182,9 +202,10 @@ function admitWaiting(set: ChannelSet, channel: number, cycle: number): void {
     else {
       d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = ring.timePs[head];
       d.words[entry + TAG] = tag;
-      if (direction === 1 && tag !== -1) pushRequest(set.answers[channel], 0, 1, nowPs, tag);
+      if (direction === 1 && tag !== -1) pushAnswer(set, channel, 1, nowPs, tag);
     }
     popRequest(ring);
+    d.words[channel * CHANNEL_STRIDE + WAITING]--;
   }
 }
 
@@ -195,6 +216,7 @@ function popAnswer(set: ChannelSet, channel: number): number {
   set.unloadedPs[0] = ring.direction[head] === 1 ? 0 : set.forwardPs;
   set.answerPs[0] = ring.timePs[head] + set.unloadedPs[0];
   popRequest(ring);
+  set.d.words[channel * CHANNEL_STRIDE + ANSWERS]--;
   publish(set, channel);
   return ring.tag[head];
 }

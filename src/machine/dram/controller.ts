@@ -15,7 +15,16 @@ import {
 import type { DramState } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
-const { STRIDE: CHANNEL_STRIDE, CHOSEN_AT, CHOSEN_COMMAND, CHOSEN_ENTRY, QUEUED, HELD, SEQUENCE } = CHANNEL;
+const {
+  STRIDE: CHANNEL_STRIDE,
+  CHOSEN_AT,
+  CHOSEN_COMMAND,
+  CHOSEN_ENTRY,
+  QUEUED,
+  CAPACITY,
+  HELD,
+  SEQUENCE,
+} = CHANNEL;
 const { AGED, AGE_CHECK, REFRESH_NEXT } = CHANNEL;
 const { READY: BANK_READY, HIT, ACTIVE } = BANK;
 const { HEAD, COLUMNS, ACTIVATE_DELAY } = BANK_MORE;
@@ -29,8 +38,9 @@ const FIRST_BEYOND = SEQUENCE_LIMIT;
 
 /** Whether the controller's queue of a direction has a free entry. */
 export function fits(d: DramState, channel: number, direction: number): boolean {
-  const queued = d.words[channel * CHANNEL_STRIDE + QUEUED + direction];
-  return queued < (direction === 1 ? d.writeQueueEntries : d.readQueueEntries);
+  const { words } = d;
+  const c = channel * CHANNEL_STRIDE + direction;
+  return words[c + QUEUED] < words[c + CAPACITY];
 }
 
 /**

@@ -79,7 +79,8 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
       enqueueRequest(set, channel, line, isWrite ? 1 : 0, timePs, tag),
     step: (channel) => stepChannel(set, channel),
     busy: (channel) => held(channel) || set.arrivals[channel].count > 0 || set.answers[channel].count > 0,
-    accepts: (channel, isWrite) => set.arrivals[channel].count === 0 && fits(d, channel, isWrite ? 1 : 0),
+    accepts: (channel, isWrite) =>
+      d.words[channel * CHANNEL.STRIDE + CHANNEL.WAITING] === 0 && fits(d, channel, isWrite ? 1 : 0),
     busTime: (channel, untilPs) => readAccount(d.account, channel, d.tCKps, untilPs, held(channel)),
     statistics: () => ({
       readLines: sum(COUNTER.READ_LINES),

@@ -78,6 +78,16 @@ export const CHANNEL = {
   SCAN_SECOND: 17,
   /** Cycle of the next decision that is told to the outside: no command before it answers a request. */
   TOLD: 18,
+  /** Requests in front of the queues, and answers that wait to be fetched. */
+  WAITING: 19,
+  ANSWERS: 20,
+  /** Settings, here so that decisions look at one array: entries of the read queue, in the next word of the write queue. */
+  CAPACITY: 21,
+  /** A drain starts when more writes than this are queued, and stops when fewer than that in the next word are. */
+  DRAIN_ABOVE: 23,
+  DRAIN_BELOW: 24,
+  /** Cycles from an activate to its column command; 0 where several ranks make what comes next too uncertain to tell of it later. */
+  LOOK_AHEAD: 25,
 } as const;
 
 export const RANK = {

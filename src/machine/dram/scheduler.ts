@@ -25,6 +25,7 @@ const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
 const { STRIDE: CHANNEL_STRIDE, NEXT, CHOSEN_COMMAND, CHOSEN_AT, CHOSEN_ENTRY, CHOSEN_CLASS } = CHANNEL;
 const { WRITE_MODE, QUEUED, HELD, AGED, AGE_CHECK, REFRESH_NEXT, CHOSEN_NEXT_BOUND, SCAN_AT, SCAN_SECOND } =
   CHANNEL;
+const { CAPACITY, DRAIN_ABOVE, DRAIN_BELOW, LOOK_AHEAD, WAITING } = CHANNEL;
 const {
   STRIDE: BANK_STRIDE,
   READY: BANK_READY,
@@ -65,7 +66,7 @@ export function choose(d: DramState, channel: number, from: number): void {
     return;
   }
   if (from >= words[c + AGE_CHECK]) checkAge(d, channel, from);
-  words[c + WRITE_MODE] = modeOf(d, c);
+  words[c + WRITE_MODE] = modeOf(words, c);
   const due = words[c + REFRESH_NEXT];
   if (from < due) chooseOffer(d, channel, from, LONG_AGO);
   if (from >= due || words[c + NEXT] >= due) chooseRefreshing(d, channel, from < due ? due : from);
@@ -88,7 +89,7 @@ export function reconsider(
   const mode = words[c + WRITE_MODE];
   const aging = from >= words[c + AGE_CHECK];
   // One more of the kind that is served changes no mode.
-  const sameMode = direction === mode || modeOf(d, c) === mode;
+  const sameMode = direction === mode || modeOf(words, c) === mode;
   if (sameMode && !aging && words[at + OFFER_ENTRY + direction] !== entry) return false;
   const chosen = words[c + NEXT];
   if (
@@ -320,9 +321,8 @@ function scanPrecharges(
 /**
  * A cycle before which no command answers a request or makes room in a full queue: that of the chosen command, or later if that opens or closes a row and what would be
  * read or written after it is known well enough.
- * @param waiting requests in front of the queues
  */
-export function nextToTell(d: DramState, channel: number, waiting: number): number {
+export function nextToTell(d: DramState, channel: number): number {
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
   const next = words[c + NEXT];
@@ -330,19 +330,18 @@ export function nextToTell(d: DramState, channel: number, waiting: number): numb
   if (
     (command !== ACTIVATE && command !== PRECHARGE) ||
     next === NEVER ||
-    waiting > 0 ||
-    d.ranks > 1 ||
-    words[c + QUEUED] >= d.readQueueEntries ||
-    words[c + QUEUED + 1] >= d.writeQueueEntries
+    words[c + WAITING] > 0 ||
+    words[c + QUEUED] >= words[c + CAPACITY] ||
+    words[c + QUEUED + 1] >= words[c + CAPACITY + 1]
   )
     return next;
   const masks = d.masksAt + channel * MASK_STRIDE;
   if ((words[masks + COLUMN] | words[masks + COLUMN + 1]) !== 0) return next;
-  let earliestColumn = next + d.timings.nRCD;
+  let column = next + words[c + LOOK_AHEAD];
   for (let opened = masks + OPENED; opened < masks + OPENED + 2; opened++) {
-    if (words[opened] !== 0 && words[opened + BOUND] < earliestColumn) earliestColumn = words[opened + BOUND];
+    if (words[opened] !== 0 && words[opened + BOUND] < column) column = words[opened + BOUND];
   }
-  return earliestColumn > next ? earliestColumn : next;
+  return column > next ? column : next;
 }
 
 /** Chooses while a refresh is due: ranks finish what they have opened, close all banks, refresh; the other ranks work on. */
@@ -384,14 +383,14 @@ function considerRefresh(d: DramState, channel: number, rank: number, from: numb
 }
 
 /** The mode that the queues call for: drain above the high watermark or when no read waits, until below the low one. */
-function modeOf(d: DramState, c: number): number {
-  const { words } = d;
+function modeOf(words: Int32Array, c: number): number {
   const aged = words[c + AGED];
   if (aged >= 0) return words[aged + LIST] & 1;
   const reads = words[c + QUEUED];
   const writes = words[c + QUEUED + 1];
-  if (words[c + WRITE_MODE] === 0) return writes > d.drainAbove || (reads === 0 && writes > 0) ? 1 : 0;
-  return reads > 0 && (writes < d.drainBelow || writes === 0) ? 0 : 1;
+  if (words[c + WRITE_MODE] === 0)
+    return writes > words[c + DRAIN_ABOVE] || (reads === 0 && writes > 0) ? 1 : 0;
+  return reads > 0 && (writes < words[c + DRAIN_BELOW] || writes === 0) ? 0 : 1;
 }
 
 /** Finds the oldest request held, and whether it has passed the age limit. Runs at most once per `ageLimit` cycles and overaged request. */

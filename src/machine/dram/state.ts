@@ -49,11 +49,6 @@ export interface DramState {
   readonly gaps: ColumnGaps;
   readonly policy: RowPolicy;
   readonly refresh: boolean;
-  /** Writes queued above which a drain starts, and below which it stops. */
-  readonly drainAbove: number;
-  readonly drainBelow: number;
-  readonly readQueueEntries: number;
-  readonly writeQueueEntries: number;
   readonly ageLimit: number;
 }
 
@@ -89,6 +84,11 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     const c = channel * CHANNEL.STRIDE;
     words[c + CHANNEL.NEXT] = NEVER;
     words[c + CHANNEL.TOLD] = NEVER;
+    words[c + CHANNEL.CAPACITY] = controller.readQueueEntries;
+    words[c + CHANNEL.CAPACITY + 1] = controller.writeQueueEntries;
+    words[c + CHANNEL.DRAIN_ABOVE] = Math.floor(controller.writeHighWatermark * controller.writeQueueEntries);
+    words[c + CHANNEL.DRAIN_BELOW] = Math.ceil(controller.writeLowWatermark * controller.writeQueueEntries);
+    words[c + CHANNEL.LOOK_AHEAD] = ranks === 1 ? timings.nRCD : 0;
     words[c + CHANNEL.AGED] = -1;
     words[c + CHANNEL.REFRESH_NEXT] = controller.refresh ? Math.floor(nREFI / ranks) : NEVER;
     const first = entriesAt + channel * entriesPerChannel * ENTRY.STRIDE;
@@ -142,10 +142,6 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     gaps: columnGaps(timings),
     policy: ROW_POLICIES[controller.rowPolicy](controller),
     refresh: controller.refresh,
-    drainAbove: controller.writeHighWatermark * controller.writeQueueEntries,
-    drainBelow: controller.writeLowWatermark * controller.writeQueueEntries,
-    readQueueEntries: controller.readQueueEntries,
-    writeQueueEntries: controller.writeQueueEntries,
     ageLimit: Math.min(controller.ageLimitCycles, REBASE_AT / 2),
   };
 }

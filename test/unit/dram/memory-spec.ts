@@ -54,7 +54,7 @@ export function memorySpec(part: DramPartSpec, controller: Partial<DramControlle
       rowHitCap: 4,
       refresh: false,
       mapping: M1,
-      ageLimitCycles: 10_000,
+      ageLimitCycles: 2000,
       ...controller,
     },
     channelsPerSocket: 1,
