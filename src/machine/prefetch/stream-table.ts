@@ -40,7 +40,7 @@ export interface StreamTable {
 
 /** @param entries of each core's table, at least 1 */
 export function createStreamTable(cores: number, entries: number): StreamTable {
-  // Eight times as many chains as entries, so that the chain of a random key is nearly always empty and the host foresees it: 18 ns a lookup and replacement, against 26 ns with twice as many.
+  // Eight times as many chains as entries, so that the chain of a random key is nearly always empty: fewer chains are a branch that the host cannot foresee.
   const bucketBits = Math.ceil(Math.log2(8 * entries));
   const words = new Int32Array(cores * entries * ENTRY.STRIDE);
   for (let core = 0; core < cores; core++) {
