@@ -27,10 +27,17 @@ function undisturbed(name: string): MachineSpec {
 /** From core 0 to a slice (or tag directory) and back, over all of them, and what is done there. */
 function slicePs(spec: MachineSpec): number {
   const tiles = tilesOf(spec);
+  const { hopPs, linkBytesPerSecond } = spec.interconnect;
   let hops = 0;
-  for (let to = 0; to < tiles; to++) hops += hopsBetween(spec.interconnect, tiles, 0, to) / tiles;
+  let messagesPs = 0;
+  for (let to = 0; to < tiles; to++) {
+    const distance = hopsBetween(spec.interconnect, tiles, 0, to);
+    hops += distance / tiles;
+    // A request and a line, where they leave their tile.
+    if (distance > 0) messagesPs += 80e12 / linkBytesPerSecond / tiles;
+  }
   // A directory alone is taken to answer in the time of a hop.
-  return (2 * hops + (spec.llc === null ? 1 : 0)) * spec.interconnect.hopPs + (spec.llc?.latencyPs ?? 0);
+  return (2 * hops + (spec.llc === null ? 1 : 0)) * hopPs + messagesPs + (spec.llc?.latencyPs ?? 0);
 }
 
 /** What a line in an open row takes beyond the slice. */
@@ -88,7 +95,14 @@ function chasesOn(name: string): MicroKernel[] {
   if (llc !== null) {
     const lines = 2 * privateLines;
     kernels.push(
-      chase(name, 'last level', 'lookup + 2 ways + slice', lines, lookupPs + slicePs(spec), twice(lines)),
+      chase(
+        name,
+        'last level',
+        'lookup + 2 ways with their messages + slice',
+        lines,
+        lookupPs + slicePs(spec),
+        twice(lines),
+      ),
     );
   }
   const beyond = 'the same + controller + open row';
