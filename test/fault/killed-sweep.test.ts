@@ -41,31 +41,35 @@ describe('a sweep whose workers and process are killed at random moments, again 
     expect(await ended).toMatchObject({ status: 0 });
   }, 120_000);
 
-  it.each(['a', 'b'])('leaves the same bytes as one that nobody disturbed (seed %s)', async (seed) => {
-    const random = seedrandom(`killed-sweep/${seed}`);
-    const out = join(folder, `disturbed-${seed}`);
-    let kills = 0;
-    for (;;) {
-      const workers = String(1 + Math.floor(random() * 3));
-      const sweeping = startSweep(sweep, '--out', out, '--workers', workers, '--pass', killer);
-      const before = countStored(out);
-      // From before the first result of this run to several into it, and some way into the next one.
-      const target = before + Math.floor(random() * 3);
-      const delay = random() * 150;
-      await untilStored(out, target, sweeping);
-      await wait(delay);
-      sweeping.child.kill('SIGKILL');
-      const { status, err } = await sweeping.ended;
-      if (status !== null) {
-        expect({ status, err }).toMatchObject({ status: 0 });
-        break;
+  it.each(['a', 'b'])(
+    'leaves the same bytes as one that nobody disturbed (seed %s)',
+    { timeout: 600_000 },
+    async (seed) => {
+      const random = seedrandom(`killed-sweep/${seed}`);
+      const out = join(folder, `disturbed-${seed}`);
+      let kills = 0;
+      for (;;) {
+        const workers = String(1 + Math.floor(random() * 3));
+        const sweeping = startSweep(sweep, '--out', out, '--workers', workers, '--pass', killer);
+        const before = countStored(out);
+        // From before the first result of this run to several into it, and some way into the next one.
+        const target = before + Math.floor(random() * 3);
+        const delay = random() * 150;
+        await untilStored(out, target, sweeping);
+        await wait(delay);
+        sweeping.child.kill('SIGKILL');
+        const { status, err } = await sweeping.ended;
+        if (status !== null) {
+          expect({ status, err }).toMatchObject({ status: 0 });
+          break;
+        }
+        kills++;
       }
-      kills++;
-    }
-    expect(kills).toBeGreaterThan(2);
-    expect([...contentOf(out).keys()]).toEqual([...contentOf(undisturbed).keys()]);
-    expect(contentOf(out)).toEqual(contentOf(undisturbed));
-  });
+      expect(kills).toBeGreaterThan(2);
+      expect([...contentOf(out).keys()]).toEqual([...contentOf(undisturbed).keys()]);
+      expect(contentOf(out)).toEqual(contentOf(undisturbed));
+    },
+  );
 
   it('loses threads as well, without a run noticing', async () => {
     const out = join(folder, 'threads');
