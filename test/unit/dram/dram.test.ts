@@ -136,6 +136,29 @@ describe('scheduling', () => {
   });
 });
 
+describe('the time that a channel tells', () => {
+  it('is that of the next read, not of the row that is opened for it', () => {
+    const dram = build({});
+    read(dram, lineAt(0, 0, 0), 0, 7);
+    expect(dram.nextPs[0]).toBe(t.nRCD * ROUND_CLOCK.tCKps);
+    expect(dram.step(0)).toBe(7);
+  });
+
+  it('is not kept when a request comes that can be served earlier', () => {
+    const dram = build({});
+    read(dram, lineAt(0, 0, 0), 0, 0);
+    dram.step(0);
+    // A row is open in bank 1 too; while bank 0 changes its row, a hit in bank 1 comes.
+    read(dram, lineAt(1, 0, 0), 100, 1);
+    while ((dram.nextPs[0] as number) < Infinity) dram.step(0);
+    read(dram, lineAt(0, 1, 0), 1000, 2);
+    expect(dram.nextPs[0]).toBeGreaterThan(1001 * ROUND_CLOCK.tCKps);
+    read(dram, lineAt(1, 0, 1), 1001, 3);
+    expect(dram.nextPs[0]).toBe(1001 * ROUND_CLOCK.tCKps);
+    expect(drain(dram).map((answer) => answer.tag)).toEqual([3, 2]);
+  });
+});
+
 it('serves parts whose timings are longer than the horizon of one decision', () => {
   const slow = { ...ROUND_CLOCK, timings: { ...t, nFAW: 3000, nRFC: 6000, nRCD: 700 } };
   const dram = build({ refresh: true }, slow);
