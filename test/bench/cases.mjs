@@ -64,7 +64,7 @@ function functional(trace, accesses, peers) {
   };
 }
 
-/** Requests enough for the compiler's warm-up, about a quarter of a second, to be less than a tenth of a run. */
+/** Requests enough for the compiler's warm-up, about 0.2 s, to be an eighth of a run at most. */
 const DRAM_REQUESTS = 8_000_000;
 
 function dram(what, pattern, peers) {
