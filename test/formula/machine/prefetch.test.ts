@@ -270,7 +270,10 @@ describe('one core of the shipped Skylake machine', () => {
     if (llc === null || memory.kind !== 'dram') throw new Error('the machine has changed');
     // Core 0 sits in a corner, and lines are spread over all tiles: half of the columns and half of the rows away on average, there and back.
     const hops = 2 * ((interconnect.columns - 1) / 2 + (interconnect.rows - 1) / 2);
-    const fixedPs = lookupPs(spec) + hops * interconnect.hopPs + llc.latencyPs + memory.controllerPs;
+    // A request of 8 bytes and a line with its header of 72 take their length on the links, but for the tile's own slice.
+    const messagesPs = ((1 - 1 / llc.slicesPerSocket) * 80e12) / interconnect.linkBytesPerSecond;
+    const fixedPs =
+      lookupPs(spec) + hops * interconnect.hopPs + messagesPs + llc.latencyPs + memory.controllerPs;
     const dramPs = statistics.memory.readLatencyPs / statistics.memory.readLines;
     const { nRP, nRCD, nCL, nBL } = memory.part.timings;
     return {
