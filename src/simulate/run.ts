@@ -7,11 +7,11 @@ import { checkTimedReplacement } from '../machine/cache/replacement/timed.js';
 import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
 import { flushSharedLevel } from '../machine/coherence/shared-level.js';
 import { advance } from '../machine/core/advance.js';
-import { answer } from '../machine/core/answer.js';
 import { beginPhase, describeWait, flushCores, lastArrivalPs, releaseCores } from '../machine/core/engine.js';
 import { CORE_COUNTERS } from '../machine/core/layout.js';
+import { stepMemory } from '../machine/core/turn.js';
 import type { MemoryObserver } from '../machine/dram/observe.js';
-import { nextEntity, setHorizon, updateOrder } from '../machine/event-order.js';
+import { nextEntity, setHorizon } from '../machine/event-order.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { coreTimePs } from '../statistics/core-time.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
@@ -68,7 +68,7 @@ export class SimulatorBug extends Error {
 
 /** Runs one phase: every core walks its tiles, then the barrier. @returns when the barrier opens */
 function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
-  const { engine, memory, order, clock, cores } = chip;
+  const { engine, order, clock, cores } = chip;
   const tiles = new Int32Array(cores);
   const counts = Float64Array.from({ length: cores }, (_, core) => phase.tileCount(core));
   beginPhase(engine, startPs, (core: number, out: OpStream) => {
@@ -91,11 +91,7 @@ function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
       setHorizon(order, next, clock);
       if (advance(engine, next)) running--;
     } else {
-      const channel = next - cores;
-      const tag = memory.step(channel);
-      times[next] = memory.nextPs[channel];
-      updateOrder(order, next);
-      if (tag >= 0) answer(engine, tag, memory.answerPs, memory.unloadedPs);
+      stepMemory(engine, next);
     }
   }
   const openPs = lastArrivalPs(engine) + chip.barrierPs;
@@ -109,10 +105,7 @@ function drainMemory(chip: Chip): void {
   for (;;) {
     const next = nextEntity(order);
     if (next < cores || order.times[next] === Infinity || !memory.busy(next - cores)) return;
-    const tag = memory.step(next - cores);
-    order.times[next] = memory.nextPs[next - cores];
-    updateOrder(order, next);
-    if (tag >= 0) answer(engine, tag, memory.answerPs, memory.unloadedPs);
+    stepMemory(engine, next);
   }
 }
 

@@ -42,6 +42,8 @@ export interface TagArray {
   readonly flagBits: number;
   /** log2 of the words of a set. */
   readonly shift: number;
+  /** log2 of the slots of a set. */
+  readonly slotShift: number;
   /** Word of a position within its set. */
   readonly withinSet: number;
   /** Word of a set's first entry. */
@@ -86,6 +88,7 @@ export function createTagArray(instances: number, sets: number, ways: number, fl
     ways,
     flagBits,
     shift,
+    slotShift: Math.ceil(Math.log2(ways)),
     withinSet: (1 << shift) - 1,
     first,
     partialWords,
@@ -235,6 +238,16 @@ function closeGap(list: number, shift: number): number {
 /** Line of the valid entry at a position. */
 export function lineAt(t: TagArray, at: number): number {
   return ((t.words[at] >> t.flagBits) << t.setBits) | ((at >> t.shift) & t.setMask);
+}
+
+/** Slots of all entries, for what is kept beside them: their positions without the gaps between. */
+export function slotsOf(t: TagArray): number {
+  return (t.words.length >> t.shift) << t.slotShift;
+}
+
+/** Slot of a position. */
+export function slotOf(t: TagArray, at: number): number {
+  return ((at >> t.shift) << t.slotShift) + (at & t.withinSet) - t.first;
 }
 
 /** Calls `visit` for each valid entry of an instance. For checks and flushes, not for the hot path. */

@@ -11,6 +11,7 @@ import { firstFree, putFree, takeFree } from './free-list.js';
 import { CORE, CoreCounter, UNKNOWN as NOT_KNOWN, OUTCOME, REGISTER, WAIT } from './layout.js';
 import { askSiblings, fillL1, fillL2, takeAway } from './private-caches.js';
 import type { EngineState } from './state.js';
+import { waitForTurn } from './turn.js';
 import { count, setWait, waitFor } from './wait.js';
 import { attachLoad, attachStore } from './window.js';
 
@@ -51,7 +52,9 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
   const fill = firstFree(e.freeFills, core);
   if (fill < 0) return setWait(e, core, ANYTHING, -1);
   if (times[fill + READY] > times[c + TIME]) waitFor(e, core, fill, FILL_BUFFERS_FULL_PS);
-  if (times[c + TIME] > clock[HORIZON]) return YIELD;
+  // What has happened meanwhile may have changed all that was looked at: start again.
+  if (times[c + TIME] > clock[HORIZON])
+    return waitForTurn(e, core) ? miss(e, core, line, kind, heldAt) : YIELD;
   const cluster = ints[c + CLUSTER];
   clock[NOW] = times[c + TIME];
   if (kind === NON_TEMPORAL_STORE) {
@@ -76,7 +79,8 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     if (mshr < 0) return setWait(e, core, ANYTHING, -1);
     if (times[mshr + READY] > times[c + TIME]) {
       waitFor(e, core, mshr, MSHRS_FULL_PS);
-      if (times[c + TIME] > clock[HORIZON]) return YIELD;
+      if (times[c + TIME] > clock[HORIZON])
+        return waitForTurn(e, core) ? miss(e, core, line, kind, heldAt) : YIELD;
       clock[NOW] = times[c + TIME];
     }
     if (needsPermission) useByUpgrade(e, core, cluster, line, hasL2 ? l2At : heldAt);
@@ -96,7 +100,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     }
     const dirty = exclusive ? DIRTY : granted & DIRTY;
     if (l2At >= 0) l2.words[l2At] |= WRITABLE | dirty;
-    else if (hasL2) fillL2(e, cluster, line, (granted & WRITABLE) | dirty | IN_FLIGHT);
+    else if (hasL2) l2At = fillL2(e, cluster, line, (granted & WRITABLE) | dirty | IN_FLIGHT);
   }
 
   takeFill(e, core, fill, line, waitsFor);
@@ -109,7 +113,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     if (at >= 0) {
       promote(l1, at);
       l1.words[at] |= flags;
-    } else fillL1(e, core, line, flags);
+    } else fillL1(e, core, line, flags, l2At);
   }
   if (!needsPermission) {
     count(e, core, L1_MISSES);

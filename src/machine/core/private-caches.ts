@@ -1,5 +1,6 @@
 /** The caches of a core and its cluster: what comes in, what it displaces, what others take away. */
 import {
+  FLAG_BITS as BITS_OF_FLAGS,
   Flag,
   find,
   forEachEntry,
@@ -8,67 +9,73 @@ import {
   place,
   remove,
   setOf,
+  slotOf,
   type TagArray,
   victimOf,
 } from '../cache/tag-array.js';
 import { ANSWER } from '../coherence/layout.js';
 import { giveUpLine } from '../coherence/release.js';
-import { CORE, CoreCounter } from './layout.js';
+import { CoreCounter } from './layout.js';
 import type { EngineState } from './state.js';
 import { count } from './wait.js';
 
 const { Dirty: DIRTY, Writable: WRITABLE, Prefetched: PREFETCHED } = Flag;
 const { HELD_AT } = ANSWER;
 const NO_ENTRY = INVALID;
-const { SHIFT: CORE_SHIFT, CLUSTER } = CORE;
+const FLAG_BITS = BITS_OF_FLAGS;
 const {
   L1Writebacks: L1_WRITEBACKS,
   UselessPrefetches: USELESS_PREFETCHES,
   DroppedPrefetches: DROPPED_PREFETCHES,
 } = CoreCounter;
 
-/** Puts a line that is not there into an L1D. Without an L2 it must be the one that the shared level has just been asked for. */
-export function fillL1(e: EngineState, core: number, line: number, flags: number): void {
-  const { l1 } = e;
+/**
+ * Puts a line that is not there into an L1D.
+ * @param l2At where the L2 holds it; without an L2 it must be the line that the shared level has just been asked for
+ */
+export function fillL1(e: EngineState, core: number, line: number, flags: number, l2At: number): void {
+  const { l1, l2, belowAt } = e;
   const set = setOf(l1, core, line);
   const at = victimOf(l1, set);
   const entry = l1.words[at];
-  const victim = lineAt(l1, at);
-  const victimHeldAt = e.hasL2 ? -1 : e.heldAt[at];
+  const slot = slotOf(l1, at);
+  if (entry !== NO_ENTRY) {
+    if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
+    if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
+  }
+  if (!e.hasL2) {
+    const victim = lineAt(l1, at);
+    const victimHeldAt = e.heldAt[slot];
+    place(l1, set, at, line, flags);
+    e.heldAt[slot] = e.shared.answer[HELD_AT];
+    if (entry !== NO_ENTRY) giveUp(e, core, victim, victimHeldAt, entry);
+    return;
+  }
+  if (entry !== NO_ENTRY && (entry & DIRTY) !== 0) l2.words[belowAt[slot]] |= DIRTY | WRITABLE;
   place(l1, set, at, line, flags);
-  if (!e.hasL2) e.heldAt[at] = e.shared.answer[HELD_AT];
-  if (entry === NO_ENTRY) return;
-  if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
-  if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
-  if (e.hasL2) writeDown(e, core, victim, entry);
-  else giveUp(e, core, victim, victimHeldAt, entry);
+  belowAt[slot] = l2At;
+  if (e.coresPerCluster === 1) e.aboveAt[slotOf(l2, l2At)] = at;
 }
 
-/** Puts the line that the shared level has just been asked for into an L2 that does not hold it. */
-export function fillL2(e: EngineState, cluster: number, line: number, flags: number): void {
-  const { l2 } = e;
+/** Puts the line that the shared level has just been asked for into an L2 that does not hold it. @returns its position */
+export function fillL2(e: EngineState, cluster: number, line: number, flags: number): number {
+  const { l2, heldAt, aboveAt } = e;
   const set = setOf(l2, cluster, line);
   const at = victimOf(l2, set);
   const entry = l2.words[at];
   const victim = lineAt(l2, at);
-  const victimHeldAt = e.heldAt[at];
+  const slot = slotOf(l2, at);
+  const victimHeldAt = heldAt[slot];
+  const victimAboveAt = aboveAt[slot];
   place(l2, set, at, line, flags);
-  e.heldAt[at] = e.shared.answer[HELD_AT];
-  if (entry === NO_ENTRY) return;
-  if ((entry & PREFETCHED) !== 0) count(e, cluster * e.coresPerCluster, USELESS_PREFETCHES);
-  dropFromL2(e, cluster, victim, victimHeldAt, entry);
-}
-
-/** A line has left an L1D, or is shared from now on: what is new in it goes down to the L2. */
-function writeDown(e: EngineState, core: number, line: number, flags: number): void {
-  if ((flags & DIRTY) === 0) return;
-  const at = find(e.l2, e.ints[(core << CORE_SHIFT) + CLUSTER], line);
-  if (at >= 0) e.l2.words[at] |= DIRTY | WRITABLE;
-}
-
-/** A line has left an L2: its copies above go too, and the shared level is given what is left. */
-function dropFromL2(e: EngineState, cluster: number, line: number, heldAt: number, flags: number): void {
-  giveUp(e, cluster, line, heldAt, flags | dropFromL1s(e, cluster, line));
+  heldAt[slot] = e.shared.answer[HELD_AT];
+  aboveAt[slot] = -1;
+  if (entry !== NO_ENTRY) {
+    if ((entry & PREFETCHED) !== 0) count(e, cluster * e.coresPerCluster, USELESS_PREFETCHES);
+    const above = dropFromL1s(e, cluster, victim, victimAboveAt);
+    giveUp(e, cluster, victim, victimHeldAt, entry | above);
+  }
+  return at;
 }
 
 /** A line has left a last private level. */
@@ -76,15 +83,21 @@ function giveUp(e: EngineState, cluster: number, line: number, heldAt: number, f
   giveUpLine(e.shared, cluster, line, heldAt, (flags & DIRTY) !== 0, (flags & (WRITABLE | DIRTY)) !== 0);
 }
 
-/** Removes a line from the L1Ds of a cluster. @returns 1 if one had modified it */
-function dropFromL1s(e: EngineState, cluster: number, line: number): number {
+/**
+ * Removes a line from the L1Ds of a cluster.
+ * @param aboveAt where the only one last held it, or -1
+ * @returns 1 if one had modified it
+ */
+function dropFromL1s(e: EngineState, cluster: number, line: number, aboveAt: number): number {
   const { l1, coresPerCluster } = e;
+  if (e.hasL2 && coresPerCluster === 1) {
+    if (aboveAt < 0 || l1.words[aboveAt] >> FLAG_BITS !== line >> l1.setBits) return 0;
+    return takeAwayModified(e, cluster, l1, aboveAt);
+  }
   let dirty = 0;
   for (let core = cluster * coresPerCluster; core < (cluster + 1) * coresPerCluster; core++) {
     const at = find(l1, core, line);
-    if (at < 0) continue;
-    dirty |= l1.words[at] & DIRTY;
-    takeAway(e, core, l1, at);
+    if (at >= 0) dirty |= takeAwayModified(e, core, l1, at);
   }
   return dirty;
 }
@@ -95,15 +108,21 @@ export function takeAway(e: EngineState, core: number, tags: TagArray, at: numbe
   remove(tags, at);
 }
 
+/** The same. @returns 1 if it is modified */
+function takeAwayModified(e: EngineState, core: number, tags: TagArray, at: number): number {
+  const dirty = tags.words[at] & DIRTY;
+  takeAway(e, core, tags, at);
+  return dirty;
+}
+
 /** Drops the line everywhere in the cluster, for the shared level. @returns 1 if it was modified */
 export function invalidateCluster(e: EngineState, cluster: number, line: number): number {
-  let dirty = dropFromL1s(e, cluster, line);
-  const at = e.hasL2 ? find(e.l2, cluster, line) : -1;
-  if (at >= 0) {
-    dirty |= e.l2.words[at] & DIRTY;
-    takeAway(e, cluster * e.coresPerCluster, e.l2, at);
-  }
-  return dirty;
+  if (!e.hasL2) return dropFromL1s(e, cluster, line, -1);
+  const at = find(e.l2, cluster, line);
+  // A core that stores past the caches has taken the line from the L2 and its own L1D already, not from those beside.
+  if (at < 0) return e.coresPerCluster === 1 ? 0 : dropFromL1s(e, cluster, line, -1);
+  const above = dropFromL1s(e, cluster, line, e.aboveAt[slotOf(e.l2, at)]);
+  return above | takeAwayModified(e, cluster * e.coresPerCluster, e.l2, at);
 }
 
 /** Takes write permission from the line everywhere in the cluster, for the shared level. @returns 1 if it was modified */
@@ -138,7 +157,7 @@ export function askSiblings(
     if (other === core) continue;
     const at = find(l1, other, line);
     if (at < 0) continue;
-    if ((l1.words[at] & DIRTY) !== 0) writeDown(e, other, line, DIRTY);
+    if ((l1.words[at] & DIRTY) !== 0) e.l2.words[e.belowAt[slotOf(l1, at)]] |= DIRTY | WRITABLE;
     if (exclusive) remove(l1, at);
     else {
       keeps = true;
@@ -153,9 +172,10 @@ export function flushPrivateCaches(e: EngineState): void {
   const instances = e.hasL2 ? e.clusters : e.cores;
   for (let instance = 0; instance < instances; instance++) {
     forEachEntry(e.l2, instance, (line, flags, at) => {
+      const slot = slotOf(e.l2, at);
       remove(e.l2, at);
-      if (e.hasL2) dropFromL2(e, instance, line, e.heldAt[at], flags);
-      else giveUp(e, instance, line, e.heldAt[at], flags);
+      const above = e.hasL2 ? dropFromL1s(e, instance, line, e.aboveAt[slot]) : 0;
+      giveUp(e, instance, line, e.heldAt[slot], flags | above);
     });
   }
 }

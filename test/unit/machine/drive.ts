@@ -1,9 +1,9 @@
 /** Runs one phase on a chip, looking at it between events. */
 import { type Chip, createChip, wholeChip } from '../../../src/machine/chip.js';
 import { advance } from '../../../src/machine/core/advance.js';
-import { answer } from '../../../src/machine/core/answer.js';
 import { beginPhase, lastArrivalPs } from '../../../src/machine/core/engine.js';
-import { nextEntity, setHorizon, updateOrder } from '../../../src/machine/event-order.js';
+import { stepMemory } from '../../../src/machine/core/turn.js';
+import { nextEntity, setHorizon } from '../../../src/machine/event-order.js';
 import type { MachineSpec } from '../../../src/machine/spec.js';
 import type { Work } from './small-machine.js';
 
@@ -13,7 +13,7 @@ export function chipOf(spec: MachineSpec, lines = 1 << 20): Chip {
 
 /** @param onEvent called after every event with its number. @returns latest arrival at the barrier, ps */
 export function drive(chip: Chip, work: Work, onEvent: (event: number) => void = () => {}): number {
-  const { engine, memory, order, clock, cores } = chip;
+  const { engine, order, clock, cores } = chip;
   const given = new Uint8Array(cores);
   beginPhase(engine, lastArrivalPs(engine), (core, out) => {
     if (given[core] === 1) return false;
@@ -29,10 +29,7 @@ export function drive(chip: Chip, work: Work, onEvent: (event: number) => void =
       setHorizon(order, next, clock);
       if (advance(engine, next)) running--;
     } else {
-      const tag = memory.step(next - cores);
-      order.times[next] = memory.nextPs[next - cores] as number;
-      updateOrder(order, next);
-      if (tag >= 0) answer(engine, tag, memory.answerPs, memory.unloadedPs);
+      stepMemory(engine, next);
     }
     onEvent(event);
   }
