@@ -12,7 +12,7 @@ export const MAX_SOCKETS = 2;
 
 const replacement = choice(
   ['lru', 'fifo', 'random', 'plru', 'srrip'],
-  'Which line of a full set gives way. Runs with timing know lru; the others serve functional replays.',
+  'Which line of a full set gives way.',
 ).default('lru');
 
 const core = section(

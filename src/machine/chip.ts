@@ -6,7 +6,8 @@
  * data-parallel program feels (see docs/sampling.md). The share `cores = totalCores` is the whole machine.
  */
 import { type OpStream, OpStream as Stream } from '../kernel/op-stream.js';
-import { createTagArray, FLAG_BITS, type TagArray } from './cache/tag-array.js';
+import { createRandomStream } from './cache/replacement/random-stream.js';
+import { createTagArray, FLAG_BITS, type ReplacementChoice, type TagArray } from './cache/tag-array.js';
 import { type ClockRegisters, createClock } from './clock.js';
 import { type SharedLevelCounters, sharedCounters } from './coherence/shared-level.js';
 import { createSharedLevel, type SharedLevel, type SharedLevelShape } from './coherence/state.js';
@@ -22,7 +23,7 @@ import { type LinkTraffic, linkTraffic, nameLink } from './interconnect/network.
 import { createWays, type MemoryPort, writeBackLine } from './memory-port.js';
 import { createPlacement } from './placement.js';
 import { createPrefetcher } from './prefetch/registry.js';
-import type { MachineSpec } from './spec.js';
+import type { MachineSpec, Replacement } from './spec.js';
 
 /** Which part of a machine is simulated. */
 export interface ChipShare {
@@ -121,11 +122,23 @@ export function createChip(
   const channelsPerSocket = share.channels / sockets;
   const periodPs = 1e12 / spec.core.frequencyHz;
 
-  const l1 = createTagArray(cores, setsOf(spec.l1d.capacityBytes, spec.l1d.ways), spec.l1d.ways, FLAG_BITS);
+  const l1 = createTagArray(
+    cores,
+    setsOf(spec.l1d.capacityBytes, spec.l1d.ways),
+    spec.l1d.ways,
+    FLAG_BITS,
+    replacementOf(spec.l1d, 'l1d'),
+  );
   const l2 =
     spec.l2 === null
       ? null
-      : createTagArray(clusters, setsOf(spec.l2.capacityBytes, spec.l2.ways), spec.l2.ways, FLAG_BITS);
+      : createTagArray(
+          clusters,
+          setsOf(spec.l2.capacityBytes, spec.l2.ways),
+          spec.l2.ways,
+          FLAG_BITS,
+          replacementOf(spec.l2, 'l2'),
+        );
   const clock = createClock();
   const order = createEventOrder(cores + share.channels);
   const streams = Array.from({ length: cores }, () => new Stream());
@@ -285,10 +298,18 @@ function sharedShape(
     cacheWays: llc?.ways ?? 0,
     directoryWays: llc === null ? 16 : llc.inclusion === 'inclusive' ? llc.ways : llc.snoopFilterWays,
     inclusion: llc?.inclusion ?? 'none',
+    replacement: replacementOf(llc, 'llc'),
     slicePs: Math.round(llc?.latencyPs ?? spec.interconnect.hopPs),
     occupancyPs: Math.round(llc?.occupancyPs ?? 0),
     snoopPs: Math.round((l2?.latencyCycles ?? l1d.latencyCycles) * periodPs),
   };
+}
+
+/** Seed of what timed caches draw. A run is a pure function of its configuration, which has no seed. */
+const REPLACEMENT_SEED = 'timed';
+
+function replacementOf(level: { readonly replacement: Replacement } | null, name: string): ReplacementChoice {
+  return { kind: level?.replacement ?? 'lru', random: createRandomStream(REPLACEMENT_SEED, name) };
 }
 
 /** Sets of a cache of 64-byte lines. */

@@ -3,7 +3,6 @@
  */
 import type { Kernel, KernelPhase, OperationType, Phase, Program } from '../kernel/kernel.js';
 import type { OpStream } from '../kernel/op-stream.js';
-import { checkTimedReplacement } from '../machine/cache/replacement/timed.js';
 import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
 import { flushSharedLevel } from '../machine/coherence/shared-level.js';
 import { advance } from '../machine/core/advance.js';
@@ -140,7 +139,7 @@ function checkAccounts(kernel: KernelResult, chip: Chip): void {
 
 /**
  * Runs the kernels of a program in order; cache contents carry over from one to the next.
- * @throws SimulatorBug when the time-loss accounts do not add up or the machine is stuck; RangeError for a machine that cannot be simulated with timing
+ * @throws SimulatorBug when the time-loss accounts do not add up or the machine is stuck
  */
 export function runProgram(
   spec: MachineSpec,
@@ -148,7 +147,6 @@ export function runProgram(
   program: Program,
   options: RunOptions = {},
 ): RunResult {
-  checkTimedReplacement(spec);
   const chip = createChip(spec, share, program, options.onMemoryRequest ?? null);
   const { engine } = chip;
   const kernels: KernelResult[] = [];

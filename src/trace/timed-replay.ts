@@ -73,7 +73,7 @@ export function tagLimit(spec: MachineSpec): AddressLimit {
 
 /**
  * Replays a trace per core, from core 0 on; the other cores stand still.
- * @throws TraceError; RangeError for more traces than cores and for a machine that cannot be simulated with timing
+ * @throws TraceError; RangeError for more traces than cores
  */
 export function replayTimed(
   spec: MachineSpec,

@@ -367,14 +367,16 @@ describe('a wrong trace or setting ends with status 2 and one clear message', ()
     );
   });
 
-  it('a machine whose policy only functional replays know is refused with timing, and replayed without', async () => {
-    const fifo = file('fifo.yaml', `extends: ${machine}\nname: fifo\nl2: {replacement: fifo}\n`);
-    const { status, err } = await run('replay', rounds, '--machine', fifo);
-    expect(status).toBe(2);
-    expect(err).toContain(
-      'fifo: l2.replacement is fifo, which functional replays know; runs with timing know lru',
-    );
-    expect((await run('replay', rounds, '--machine', fifo, '--functional')).status).toBe(0);
+  it('a machine of any policy is replayed with timing and without', async () => {
+    for (const policy of ['fifo', 'random', 'plru', 'srrip']) {
+      const level = `{replacement: ${policy}}`;
+      const own = file(
+        `${policy}.yaml`,
+        `extends: ${machine}\nname: ${policy}\nl1d: ${level}\nl2: ${level}\nllc: ${level}\n`,
+      );
+      expect((await run('replay', rounds, '--machine', own)).status).toBe(0);
+      expect((await run('replay', rounds, '--machine', own, '--functional')).status).toBe(0);
+    }
   });
 });
 

@@ -8,7 +8,13 @@
  * becomes a zero byte, which `(x - 0x01010101) & ~x & 0x80808080` finds: Warren, Hacker's Delight, 6-1). What matches there is compared in full. The
  * recency order of a set is a list of way numbers, a nibble each, most recent in the lowest; moving one to the front is a few shifts. Loops over ways, with their
  * bounds and stack checks, were most of the time of a simulated miss.
+ *
+ * LRU is built in: the last of the recency order gives way. FIFO is the same order without promotion. Any other policy chooses among the lines of a full set; the order then
+ * only tells which ways are free.
  */
+import type { Replacement } from '../spec.js';
+import type { ReplacementPolicy } from './replacement/policy.js';
+import { REPLACEMENTS } from './replacement/registry.js';
 
 /** Flag bits of an entry of a private cache. */
 export const Flag = {
@@ -30,6 +36,7 @@ export const INVALID = -1;
 export const MAX_WAYS = 16;
 /** Words of a set in front of its partial tags. */
 const PARTIALS = 2;
+/** The module's own: the host's compiler folds it, and loads what is exported. */
 const NO_ENTRY = INVALID;
 
 /** The tags of a level. A position is the word of an entry; a line keeps its position until it leaves. */
@@ -56,22 +63,46 @@ export interface TagArray {
   readonly lastShift: number;
   /** Lines must be below this for the tag to fit its field. */
   readonly lineLimit: number;
+  /** Hits change the order: LRU. */
+  readonly isRecency: boolean;
+  /** What chooses the line that gives way; null where the order does. It counts ways without gaps. */
+  readonly policy: ReplacementPolicy | null;
 }
+
+/** How lines give way, and what a policy of chance draws from. */
+export interface ReplacementChoice {
+  readonly kind: Replacement;
+  readonly random: () => number;
+}
+
+/** What needs no chance. */
+const LEAST_RECENT: ReplacementChoice = { kind: 'lru', random: () => 0 };
+/** What the policies see of the entries: nothing, since those that move entries are built in. */
+const UNSEEN = new Int32Array(0);
 
 /**
  * @param instances caches of this level
  * @param sets a power of two
  * @param ways of each set, at most 16
  * @param flagBits of an entry
- * @throws RangeError for more ways
+ * @throws RangeError for more ways, or ways that the policy does not fit
  */
-export function createTagArray(instances: number, sets: number, ways: number, flagBits: number): TagArray {
+export function createTagArray(
+  instances: number,
+  sets: number,
+  ways: number,
+  flagBits: number,
+  { kind, random }: ReplacementChoice = LEAST_RECENT,
+): TagArray {
+  const misfit = REPLACEMENTS[kind].refuses(ways);
+  if (misfit !== undefined) throw new RangeError(misfit);
   if (ways < 1 || ways > MAX_WAYS)
     throw new RangeError(`a set of ${ways} ways: 1 to ${MAX_WAYS} can be modelled`);
   const setBits = Math.log2(sets);
   const partialWords = Math.ceil(ways / 4);
   const first = PARTIALS + partialWords;
   const shift = Math.ceil(Math.log2(first + ways));
+  const slotShift = Math.ceil(Math.log2(ways));
   const words = new Int32Array((instances * sets) << shift);
   const low = Math.min(ways, 8);
   const high = ways - low;
@@ -88,7 +119,7 @@ export function createTagArray(instances: number, sets: number, ways: number, fl
     ways,
     flagBits,
     shift,
-    slotShift: Math.ceil(Math.log2(ways)),
+    slotShift,
     withinSet: (1 << shift) - 1,
     first,
     partialWords,
@@ -96,6 +127,11 @@ export function createTagArray(instances: number, sets: number, ways: number, fl
     highMask: high === 8 ? -1 : (1 << (4 * high)) - 1,
     lastShift: 4 * ((high === 0 ? low : high) - 1),
     lineLimit: 2 ** Math.min(31, 31 - flagBits + setBits),
+    isRecency: kind === 'lru',
+    policy:
+      kind === 'lru' || kind === 'fifo'
+        ? null
+        : REPLACEMENTS[kind].create({ sets: instances * sets, ways, random }),
   };
 }
 
@@ -108,54 +144,27 @@ function partialOf(tag: number): number {
   return (tag ^ (tag >> 8)) & 255;
 }
 
-/** Of the ways whose partial tag matched (bit 7 of each byte of `matches`), the one that holds the tag: its position, or -1. */
-function confirm(t: TagArray, matches: number, from: number, end: number, tag: number): number {
-  const { words, flagBits } = t;
-  let left = matches;
-  while (left !== 0) {
-    const at = from + ((31 - Math.clz32(left & -left)) >> 3);
-    // Bytes behind the last way belong to no entry.
-    if (at < end && words[at] >> flagBits === tag) return at;
-    left &= left - 1;
-  }
-  return -1;
-}
-
 /** Position of the line, or -1. Changes nothing. */
 export function find(t: TagArray, instance: number, line: number): number {
   return findInSet(t, setOf(t, instance, line), line >> t.setBits);
 }
 
-/** The same where the set is known. */
+/** The same where the set is known. One loop over the words of partial tags: a short function stays in the host's instruction cache. */
 export function findInSet(t: TagArray, set: number, tag: number): number {
-  const { words, partialWords } = t;
-  const wanted = Math.imul(partialOf(tag), 0x01010101);
+  const { words, flagBits } = t;
   const from = set + t.first;
   const end = from + t.ways;
-  let x = words[set + PARTIALS] ^ wanted;
-  let matches = (x - 0x01010101) & ~x & 0x80808080;
-  if (matches !== 0) {
-    const at = confirm(t, matches, from, end, tag);
-    if (at >= 0) return at;
+  const wanted = Math.imul(partialOf(tag), 0x01010101);
+  let at = from;
+  for (let word = set + PARTIALS; word < from; word++, at += 4) {
+    const x = words[word] ^ wanted;
+    for (let matches = (x - 0x01010101) & ~x & 0x80808080; matches !== 0; matches &= matches - 1) {
+      const candidate = at + ((31 - Math.clz32(matches & -matches)) >> 3);
+      // Bytes behind the last way belong to no entry.
+      if (candidate < end && words[candidate] >> flagBits === tag) return candidate;
+    }
   }
-  if (partialWords === 1) return -1;
-  x = words[set + PARTIALS + 1] ^ wanted;
-  matches = (x - 0x01010101) & ~x & 0x80808080;
-  if (matches !== 0) {
-    const at = confirm(t, matches, from + 4, end, tag);
-    if (at >= 0) return at;
-  }
-  if (partialWords === 2) return -1;
-  x = words[set + PARTIALS + 2] ^ wanted;
-  matches = (x - 0x01010101) & ~x & 0x80808080;
-  if (matches !== 0) {
-    const at = confirm(t, matches, from + 8, end, tag);
-    if (at >= 0) return at;
-  }
-  if (partialWords === 3) return -1;
-  x = words[set + PARTIALS + 3] ^ wanted;
-  matches = (x - 0x01010101) & ~x & 0x80808080;
-  return matches === 0 ? -1 : confirm(t, matches, from + 12, end, tag);
+  return -1;
 }
 
 /** Bit position of the lowest nibble of `list` that holds `way`, or -1. */
@@ -165,8 +174,22 @@ function nibbleAt(list: number, way: number): number {
   return zero === 0 ? -1 : 28 - Math.clz32(zero & -zero);
 }
 
-/** Makes the entry the most recent of its set. */
+/** Takes note of a hit: under LRU the entry becomes the most recent of its set. */
 export function promote(t: TagArray, at: number): void {
+  if (t.isRecency) moveToFront(t, at);
+  else if (t.policy !== null) t.policy.hit(UNSEEN, firstWay(t, at), firstWay(t, at) + wayOf(t, at));
+}
+
+/** Number of the first way of a position's set, over all sets. */
+function firstWay(t: TagArray, at: number): number {
+  return (at >> t.shift) * t.ways;
+}
+
+function wayOf(t: TagArray, at: number): number {
+  return (at & t.withinSet) - t.first;
+}
+
+function moveToFront(t: TagArray, at: number): void {
   const { words } = t;
   const set = at & ~t.withinSet;
   const way = at - set - t.first;
@@ -187,10 +210,16 @@ export function promote(t: TagArray, at: number): void {
   words[set] = (low << 4) | way;
 }
 
-/** Position of the entry that the next new line of the set displaces: a free one, else the least recent. */
+/** Position of the entry that the next new line of the set displaces: a free one, else the one that the policy gives up. To be asked once for each new line. */
 export function victimOf(t: TagArray, set: number): number {
   const order = t.words[t.ways > 8 ? set + 1 : set];
-  return set + t.first + ((order >>> t.lastShift) & 15);
+  const last = set + t.first + ((order >>> t.lastShift) & 15);
+  return t.policy === null || t.words[last] === NO_ENTRY ? last : chosenVictim(t, t.policy, set);
+}
+
+function chosenVictim(t: TagArray, policy: ReplacementPolicy, set: number): number {
+  const base = firstWay(t, set);
+  return set + t.first + policy.victim(UNSEEN, base) - base;
 }
 
 /** Puts a line that its set does not hold where `victimOf` says, as the most recent. */
@@ -202,6 +231,11 @@ export function place(t: TagArray, set: number, at: number, line: number, flags:
   const partial = set + PARTIALS + (way >> 2);
   const shift = (way & 3) << 3;
   words[partial] = (words[partial] & ~(255 << shift)) | (partialOf(tag) << shift);
+  if (t.policy !== null) {
+    moveToFront(t, at);
+    t.policy.fill(UNSEEN, firstWay(t, at), firstWay(t, at) + way);
+    return;
+  }
   const low = words[set];
   words[set] = ((low << 4) | way) & t.lowMask;
   if (t.ways > 8) words[set + 1] = ((words[set + 1] << 4) | (low >>> 28)) & t.highMask;
@@ -247,7 +281,7 @@ export function slotsOf(t: TagArray): number {
 
 /** Slot of a position. */
 export function slotOf(t: TagArray, at: number): number {
-  return ((at >> t.shift) << t.slotShift) + (at & t.withinSet) - t.first;
+  return ((at >> t.shift) << t.slotShift) + wayOf(t, at);
 }
 
 /** Calls `visit` for each valid entry of an instance. For checks and flushes, not for the hot path. */

@@ -1,4 +1,4 @@
-import { createTagArray, type TagArray } from '../cache/tag-array.js';
+import { createTagArray, type ReplacementChoice, type TagArray } from '../cache/tag-array.js';
 import type { ClockRegisters } from '../clock.js';
 import type { Interconnect } from '../interconnect/interconnect.js';
 import { ANSWER, ENTRY, SHARED_COUNTERS } from './layout.js';
@@ -21,6 +21,8 @@ export interface SharedLevelShape {
   readonly cacheWays: number;
   readonly directoryWays: number;
   readonly inclusion: 'victim' | 'inclusive' | 'none';
+  /** Of the cache; the directory replaces by LRU. */
+  readonly replacement: ReplacementChoice;
   readonly slicePs: number;
   readonly occupancyPs: number;
   /** Latency of a private cache answering a snoop, ps. */
@@ -74,7 +76,13 @@ export function createSharedLevel(shape: SharedLevelShape, parts: SharedLevelPar
   const { sockets, clustersPerSocket, slicesPerSocket, sets, cacheWays, inclusion } = shape;
   const slices = sockets * slicesPerSocket;
   const hasCache = cacheWays > 0;
-  const cache = createTagArray(slices, hasCache ? sets : 1, Math.max(1, cacheWays), ENTRY.BITS);
+  const cache = createTagArray(
+    slices,
+    hasCache ? sets : 1,
+    Math.max(1, cacheWays),
+    ENTRY.BITS,
+    shape.replacement,
+  );
   const directory =
     inclusion === 'inclusive' ? cache : createTagArray(slices, sets, shape.directoryWays, ENTRY.BITS);
   const maskWords = Math.ceil(clustersPerSocket / 32);

@@ -142,6 +142,8 @@ function bookBusy(e: EngineState, core: number, busyPs: number, fmaPs: number): 
 function runSteps(e: EngineState, core: number, words: Int32Array, at: number): number {
   const { ints, times, l1 } = e;
   const { words: tags, setMask, setBits, shift: setShift, first: firstEntry } = l1;
+  // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
+  const isPlain = l1.policy === null;
   const c = core << CORE_SHIFT;
   const sets = setOf(l1, core, 0);
   const streams = words[at];
@@ -174,7 +176,7 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
       const set = sets + ((line & setMask) << setShift);
       const recent = set + firstEntry + (tags[set] & 15);
       const entry = tags[recent];
-      if (entry >> FLAG_BITS === line >> setBits && (entry & IN_FLIGHT) === 0) {
+      if (isPlain && entry >> FLAG_BITS === line >> setBits && (entry & IN_FLIGHT) === 0) {
         if (kind === ORDINARY_LOAD) continue;
         if (
           kind === ORDINARY_STORE &&
@@ -221,6 +223,8 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
 function runList(e: EngineState, core: number, words: Int32Array, at: number): number {
   const { ints, times, l1 } = e;
   const { words: tags, setMask, setBits, shift: setShift, first: firstEntry } = l1;
+  // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
+  const isPlain = l1.policy === null;
   const c = core << CORE_SHIFT;
   const sets = setOf(l1, core, 0);
   const steps = words[at + 1];
@@ -249,6 +253,7 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
     const entry = tags[recent];
     if (
       outcome === DONE &&
+      isPlain &&
       kind === ORDINARY_LOAD &&
       entry >> FLAG_BITS === line >> setBits &&
       (entry & IN_FLIGHT) === 0

@@ -63,6 +63,7 @@ class Model {
         cacheWays,
         directoryWays,
         inclusion,
+        replacement: { kind: 'lru', random: () => 0 },
         slicePs: 10,
         occupancyPs: 0,
         snoopPs: 5,
