@@ -16,7 +16,6 @@ import { createEngineState, type EngineState } from './core/state.js';
 import { BUS_CAUSES, listBusTime } from './dram/bus-time.js';
 import { createMainMemory } from './dram/create.js';
 import type { MainMemory, MemoryStatistics } from './dram/memory.js';
-import { type MemoryObserver, observeMemory } from './dram/observe.js';
 import { createEventOrder, type EventOrder } from './event-order.js';
 import { createInterconnect } from './interconnect/interconnect.js';
 import { type LinkTraffic, linkTraffic, nameLink } from './interconnect/network.js';
@@ -103,14 +102,14 @@ export function tilesOf(spec: MachineSpec): number {
 }
 
 /**
- * @param onMemoryRequest sees every line that is handed to main memory; without it, nothing asks
+ * @param wrapMemory puts something of the caller's between the chip and its main memory
  * @throws RangeError when the address space does not fit the tags of the smallest cache
  */
 export function createChip(
   spec: MachineSpec,
   share: ChipShare,
   space: AddressSpace,
-  onMemoryRequest: MemoryObserver | null = null,
+  wrapMemory: (memory: MainMemory) => MainMemory = (memory) => memory,
 ): Chip {
   const { cores } = share;
   const isWhole = share.cores === share.totalCores;
@@ -142,8 +141,9 @@ export function createChip(
   const clock = createClock();
   const order = createEventOrder(cores + share.channels);
   const streams = Array.from({ length: cores }, () => new Stream());
-  const mainMemory = createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate);
-  const memory = onMemoryRequest === null ? mainMemory : observeMemory(mainMemory, onMemoryRequest);
+  const memory = wrapMemory(
+    createMainMemory(spec.memory, share.channels, channelsPerSocket, share.channelRate),
+  );
   const mirrored = !isWhole && spec.sockets === 2;
   const placement = createPlacement({
     policy: spec.pagePlacement,

@@ -145,6 +145,11 @@ export function writeBackLine(p: MemoryPort, socket: number, line: number): void
   enqueue(p, channelOf(p, line, home), line, true, -1);
 }
 
+/** Channel that a core's request for a line goes to; for reports. */
+export function channelFor(p: MemoryPort, core: number, line: number): number {
+  return channelOf(p, line, homeOf(p.placement, line, p.sockets === 2 && core >= p.coresPerSocket ? 1 : 0));
+}
+
 /** Hands a request to a channel at Clock.Now, and lets the event loop know when the channel acts. */
 function enqueue(p: MemoryPort, channel: number, line: number, isWrite: boolean, tag: number): void {
   const { memory, order, clock, lastEnqueuePs } = p;

@@ -1,19 +1,16 @@
 /**
  * One run: a program on a machine (or on a share of it). A pure, deterministic function of its arguments.
  */
-import type { Kernel, KernelPhase, OperationType, Phase, Program } from '../kernel/kernel.js';
-import type { OpStream } from '../kernel/op-stream.js';
+import type { Kernel, OperationType, Phase, Program } from '../kernel/kernel.js';
 import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
 import { flushSharedLevel } from '../machine/coherence/shared-level.js';
-import { advance } from '../machine/core/advance.js';
-import { beginPhase, describeWait, flushCores, lastArrivalPs, releaseCores } from '../machine/core/engine.js';
+import { flushCores } from '../machine/core/engine.js';
 import { CORE_COUNTERS } from '../machine/core/layout.js';
-import { stepMemory } from '../machine/core/turn.js';
-import type { MemoryObserver } from '../machine/dram/observe.js';
-import { nextEntity, setHorizon } from '../machine/event-order.js';
+import { type MemoryObserver, observeMemory } from '../machine/dram/observe.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { coreTimePs } from '../statistics/core-time.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
+import { drainMemory, runPhase, SimulatorBug } from './phase.js';
 
 /** What one kernel took, on the simulated cores. */
 export interface KernelResult {
@@ -60,54 +57,6 @@ export interface RunOptions {
   readonly onKernel?: (done: number, kernel: Kernel) => void;
 }
 
-/** A defect of the simulator itself: the accounts do not add up, or nothing can move any more. */
-export class SimulatorBug extends Error {
-  override readonly name = 'SimulatorBug';
-}
-
-/** Runs one phase: every core walks its tiles, then the barrier. @returns when the barrier opens */
-function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
-  const { engine, order, clock, cores } = chip;
-  const tiles = new Int32Array(cores);
-  const counts = Float64Array.from({ length: cores }, (_, core) => phase.tileCount(core));
-  beginPhase(engine, startPs, (core: number, out: OpStream) => {
-    const tile = tiles[core] as number;
-    if (tile >= (counts[core] as number)) return false;
-    tiles[core] = tile + 1;
-    phase.emit(core, tile, out);
-    // A stream of unknown length ends with a tile that adds nothing.
-    return out.length > 0 || counts[core] !== Infinity;
-  });
-  let running = cores;
-  const times = order.times;
-  while (running > 0) {
-    const next = nextEntity(order);
-    if (times[next] === Infinity) {
-      const waits = Array.from({ length: cores }, (_, core) => describeWait(engine, core));
-      throw new SimulatorBug(`Nothing can move in phase ${phase.name}:\n${waits.join('\n')}`);
-    }
-    if (next < cores) {
-      setHorizon(order, next, clock);
-      if (advance(engine, next)) running--;
-    } else {
-      stepMemory(engine, next);
-    }
-  }
-  const openPs = lastArrivalPs(engine) + chip.barrierPs;
-  releaseCores(engine, openPs);
-  return openPs;
-}
-
-/** Lets the memory channels finish what was handed to them. */
-function drainMemory(chip: Chip): void {
-  const { engine, memory, order, cores } = chip;
-  for (;;) {
-    const next = nextEntity(order);
-    if (next < cores || order.times[next] === Infinity || !memory.busy(next - cores)) return;
-    stepMemory(engine, next);
-  }
-}
-
 function sumBy(values: Float64Array, stride: number): number[] {
   const sums = new Array<number>(stride).fill(0);
   for (let at = 0; at < values.length; at++)
@@ -147,7 +96,10 @@ export function runProgram(
   program: Program,
   options: RunOptions = {},
 ): RunResult {
-  const chip = createChip(spec, share, program, options.onMemoryRequest ?? null);
+  const { onMemoryRequest } = options;
+  const chip = createChip(spec, share, program, (memory) =>
+    onMemoryRequest === undefined ? memory : observeMemory(memory, onMemoryRequest),
+  );
   const { engine } = chip;
   const kernels: KernelResult[] = [];
   let timePs = 0;

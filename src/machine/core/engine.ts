@@ -5,7 +5,7 @@
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
 import { Clock } from '../clock.js';
 import { updateOrder } from '../event-order.js';
-import { CORE, REGISTER, UNKNOWN, WAIT } from './layout.js';
+import { CORE } from './layout.js';
 import { flushPrivateCaches } from './private-caches.js';
 import type { EngineState, Refill } from './state.js';
 
@@ -44,23 +44,4 @@ export function releaseCores(e: EngineState, openPs: number): void {
 export function flushCores(e: EngineState): void {
   e.clock[Clock.Now] = lastArrivalPs(e);
   flushPrivateCaches(e);
-}
-
-/** What a sleeping core waits for, for the report of a deadlock. */
-export function describeWait(e: EngineState, core: number): string {
-  const c = core * CORE.STRIDE;
-  if (e.ints[c + CORE.FINISHED] !== 0) return `core ${core} has finished`;
-  const lines: number[] = [];
-  for (let index = 0; index < e.fills; index++) {
-    const fill = e.fillsAt + (core * e.fills + index) * REGISTER.STRIDE;
-    if (e.times[fill + REGISTER.READY] === UNKNOWN) lines.push(e.ints[fill + REGISTER.LINE]);
-  }
-  const kind = e.ints[c + CORE.WAIT_KIND];
-  const reason =
-    kind === WAIT.LOAD
-      ? 'its oldest load'
-      : kind === WAIT.STORE
-        ? 'its oldest store'
-        : 'a free miss register';
-  return `core ${core} at ${e.times[c + CORE.TIME]} ps waits for ${reason}; lines without an answer: ${lines.join(', ') || 'none of its own'}`;
 }

@@ -3,7 +3,8 @@ import { Access } from '../../../src/kernel/op-stream.js';
 import { createChip, tilesOf, wholeChip } from '../../../src/machine/chip.js';
 import { sharersOf } from '../../../src/machine/coherence/shared-level.js';
 import { advance } from '../../../src/machine/core/advance.js';
-import { beginPhase, describeWait } from '../../../src/machine/core/engine.js';
+import { beginPhase } from '../../../src/machine/core/engine.js';
+import { describeWaits } from '../../../src/machine/core/waits.js';
 import { setHorizon } from '../../../src/machine/event-order.js';
 import type { CacheSpec, LlcSpec, MachineSpec } from '../../../src/machine/spec.js';
 import { chipOf, drive } from './drive.js';
@@ -66,6 +67,6 @@ describe('a chip', () => {
     });
     setHorizon(chip.order, 0, chip.clock);
     advance(chip.engine, 0);
-    expect(describeWait(chip.engine, 0)).toMatch(/core 0 .* waits for its oldest load.* 77/);
+    expect(describeWaits(chip.engine, 0)).toMatch(/core 0 .* waits for its oldest load.* 77/);
   });
 });
