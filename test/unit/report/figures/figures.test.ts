@@ -9,7 +9,16 @@ import { drawMadeUp } from './made-up.js';
 import { cut, overlaps, sizeOf, textBoxes } from './svg-texts.js';
 
 /** Columns that hold words or counts: they have no unit. */
-const WITHOUT_UNIT = new Set(['network', 'machine', 'schedule', 'pass', 'layer_type', 'operation', 'cores']);
+const WITHOUT_UNIT = new Set([
+  'channels',
+  'network',
+  'machine',
+  'schedule',
+  'pass',
+  'layer_type',
+  'operation',
+  'cores',
+]);
 const UNIT = /_(ms|GB|GFLOP|GFLOP_per_s|GB_per_s|FLOP_per_byte|percent|sweeps|images|MiB)$/;
 
 /** Values of all keys of a name, anywhere in a specification. */
@@ -53,7 +62,7 @@ describe.each(FIGURES.map((figure) => [figure.name, figure] as const))('the figu
     expect(titles.length).toBeGreaterThan(0);
     for (const title of titles)
       expect(title).toMatch(
-        /\((ms|GB|GB\/s|GFLOP\/s|FLOP per DRAM byte|%|sweeps|multiples of one feature map|images|MiB)\)$|^cores$/,
+        /\((ms|GB|GB\/s|GFLOP\/s|FLOP per DRAM byte|%|sweeps|multiples of one feature map|images|MiB)\)$|^(cores|memory channels of the chip)$/,
       );
   });
 
