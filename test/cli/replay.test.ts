@@ -327,7 +327,8 @@ describe('a wrong trace or setting ends with status 2 and one clear message', ()
     [
       'an address beyond the tags',
       [file('far.din', '0 40\n0 7fff12345678\n'), '--machine', machine],
-      "far.din:2: the address 7fff12345678 lies beyond the 128 GiB that the tags of ideal's caches tell apart",
+      // 512 sets of a slice, 21 bits of tag beside 10 of state, 64 bytes a line.
+      "far.din:2: the address 7fff12345678 lies beyond the 64 GiB that the tags of ideal's caches tell apart",
     ],
     [
       'more traces than cores',
