@@ -51,7 +51,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
       .option('quiet', { describe: 'neither plan nor progress', type: 'boolean', default: false })
       .example('$0 sweep llc-size --dry-run', 'what there is to do, and how long it takes')
       .example('$0 sweep llc-size', 'into results/llc-size')
-      .example('$0 sweep my-sweep.yaml --out /tmp/mine --workers 4', 'your own file')
+      .example('$0 sweep my-sweep.yaml --out mine --workers 4', 'your own file')
       .epilogue(
         'Writes points.csv, operations.csv and manifest.json. Exit status 1 if a point failed: its row says why. Ctrl-C stops; the same command goes on. See docs/sweeps.md.',
       ) as never,
