@@ -152,7 +152,9 @@ function llcRows({ llc }: MachineSpec): [string, string][] {
     ],
     [
       'inclusion',
-      llc.inclusion === 'victim' ? `victim, snoop filter of ${llc.snoopFilterWays} ways` : 'inclusive',
+      llc.inclusion === 'inclusive'
+        ? llc.inclusion
+        : `${llc.inclusion}, snoop filter of ${llc.snoopFilterWays} ways`,
     ],
     ['latency', `${formatQuantity(llc.latencyPs, 'time')} without the way there`],
     ['bandwidth', `${perSlice} per slice`],

@@ -98,10 +98,10 @@ function checkPrivateLevels({ l1d, l2, coresPerSocket }: Machine, report: Report
 
 function checkLastLevel({ l1d, l2, llc, coresPerSocket }: Machine, report: Report): void {
   if (llc === undefined || llc === null) return;
-  if (llc.inclusion === 'victim' && llc.snoopFilterWays === 0) {
+  if (llc.inclusion !== undefined && llc.inclusion !== 'inclusive' && llc.snoopFilterWays === 0) {
     report(
       ['llc', 'snoopFilterWays'],
-      'a victim level does not hold what the caches above hold, so without a snoop filter nothing knows where those lines are. Allowed: 1 to 64',
+      `a ${llc.inclusion} level need not hold what the caches above hold, so without a snoop filter nothing knows where those lines are. Allowed: 1 to 64`,
     );
   }
   if (llc.inclusion === 'inclusive' && llc.snoopFilterWays !== undefined && llc.snoopFilterWays !== 0) {

@@ -107,8 +107,8 @@ const llc = section(
       'Time for which one request keeps a slice busy: 64 B / occupancy is its bandwidth.',
     ),
     inclusion: choice(
-      ['victim', 'inclusive'],
-      'victim: non-inclusive, filled by what the level above evicts, with a snoop filter. inclusive: filled by misses, holds every line above it.',
+      ['victim', 'inclusive', 'non-inclusive'],
+      'victim: filled by what the level above evicts, gives up what one cache takes; with a snoop filter. inclusive: filled by misses, holds every line above it. non-inclusive: filled by misses, gives up a line without taking it away above; with a snoop filter.',
     ),
     snoopFilterWays: count(
       0,

@@ -12,6 +12,7 @@
 import { Flag, find, forEachEntry, type TagArray } from './cache/tag-array.js';
 import type { Chip } from './chip.js';
 import { cached, sharersOf } from './coherence/shared-level.js';
+import type { Inclusion } from './spec.js';
 
 /** A contradiction between the caches of a chip. */
 export class CoherenceViolation extends Error {
@@ -78,7 +79,7 @@ function checkInclusion(chip: CheckedChip, l1: HoldersByLine, l2: TagArray): voi
  * @param inclusion of the last level: `none` where there is a directory only
  * @throws CoherenceViolation naming the line and who holds it how
  */
-export function checkCoherence(chip: CheckedChip, inclusion: 'victim' | 'inclusive' | 'none'): void {
+export function checkCoherence(chip: CheckedChip, inclusion: Inclusion | 'none'): void {
   const { l1, l2, shared, cores, coresPerCluster, sockets } = chip;
   const clusters = cores / coresPerCluster;
   const clustersPerSocket = clusters / sockets;

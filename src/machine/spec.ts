@@ -41,6 +41,12 @@ export interface CacheSpec extends PrivateCacheSpec {
   readonly cyclesPerLine: number;
 }
 
+/**
+ * What the last level holds of what the caches above it hold. `victim`: filled by what they evict; a line that one of them takes for itself leaves it. `inclusive`: filled by
+ * misses, holds all their lines. `non-inclusive`: filled by misses too, but neither gives a line up when one above takes it nor takes it away above when it gives it up.
+ */
+export type Inclusion = 'victim' | 'inclusive' | 'non-inclusive';
+
 /** The level shared by all cores of a socket, cut into slices. */
 export interface LlcSpec {
   /** Capacity of one slice. */
@@ -52,8 +58,7 @@ export interface LlcSpec {
   readonly latencyPs: number;
   /** Time a slice is busy with one request, ps. */
   readonly occupancyPs: number;
-  /** `victim`: non-inclusive, filled by evictions of the level above, with a snoop filter; `inclusive`: filled by misses, holds all lines above. */
-  readonly inclusion: 'victim' | 'inclusive';
+  readonly inclusion: Inclusion;
   /** Ways of the snoop filter per set (of as many sets as the slice has); 0 for an inclusive level, whose tags are the directory. */
   readonly snoopFilterWays: number;
 }

@@ -1,5 +1,5 @@
 /** How lines come into the shared level's cache and directory, and what leaves them for it. */
-import { find, INVALID, lineAt, place, setOf, victimOf } from '../cache/tag-array.js';
+import { find, INVALID, lineAt, place, promote, setOf, victimOf } from '../cache/tag-array.js';
 import { ANSWER, ENTRY, SHARED_COUNTER } from './layout.js';
 import { clearSharers, invalidateEntry, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
@@ -51,8 +51,12 @@ export function takeIn(
     return;
   }
   const at = find(s.cache, instance, line);
-  if (at < 0) insertCache(s, socket, instance, line, dirty | shared);
-  else if (dirty !== 0) s.cache.words[at] |= DIRTY;
+  if (at < 0) {
+    insertCache(s, socket, instance, line, dirty | shared);
+  } else if (dirty !== 0) {
+    s.cache.words[at] |= DIRTY;
+    promote(s.cache, at);
+  }
 }
 
 /**
@@ -72,7 +76,7 @@ export function noteHolder(
   const { directory } = s;
   const holders = exclusive ? EXCLUSIVE | (holder << OWNER_SHIFT) : SHARERS;
   let at = cacheAt;
-  if (s.installsOnMiss) {
+  if (s.isInclusive) {
     directory.words[at] |= holders;
   } else {
     const set = setOf(directory, instance, line);
@@ -94,5 +98,6 @@ function displaceHolders(s: SharedLevel, socket: number, instance: number, at: n
   // Of a shared line the other socket may hold copies too.
   const shared = s.sockets === 2 && (entry & EXCLUSIVE) === 0 ? SHARED : 0;
   const dirty = invalidateEntry(s, at, socket, -1);
-  takeIn(s, socket, instance, line, dirty, shared);
+  // Only a victim cache takes in what is not modified.
+  if (s.isVictim || dirty !== 0) takeIn(s, socket, instance, line, dirty, shared);
 }

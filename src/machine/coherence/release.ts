@@ -33,7 +33,7 @@ export function giveUpLine(
   if (exclusive || dropSharer(s, heldAt, cluster - socket * s.clustersPerSocket)) forgetHolders(s, heldAt);
   if (!s.isVictim) {
     if (!dirty) return;
-    if (s.installsOnMiss) directory.words[heldAt] |= DIRTY;
+    if (s.isInclusive) directory.words[heldAt] |= DIRTY;
     else takeIn(s, socket, instance, line, DIRTY, 0);
     return;
   }

@@ -51,7 +51,7 @@ export function requestLine(
         ? takeFromSharers(s, core, cluster, socket, slice, line, held)
         : joinSharers(s, cluster, socket, instance, line, held);
   }
-  const cacheAt = s.installsOnMiss ? held : s.hasCache ? find(s.cache, instance, line) : -1;
+  const cacheAt = s.isInclusive ? held : s.hasCache ? find(s.cache, instance, line) : -1;
   return cacheAt >= 0
     ? takeFromCache(s, cluster, socket, slice, line, cacheAt, exclusive)
     : takeFromElsewhere(s, cluster, socket, slice, line, exclusive);
@@ -110,7 +110,7 @@ function askOwner(
 
 /** Position in the cache of a line that caches above hold, or -1. */
 function cachedBeside(s: SharedLevel, instance: number, line: number, held: number): number {
-  if (s.installsOnMiss) return held;
+  if (s.isInclusive) return held;
   return s.hasCache ? find(s.cache, instance, line) : -1;
 }
 
@@ -226,7 +226,7 @@ function takeFromElsewhere(
     remote = askOtherSocket(s, socket, slice, line, exclusive);
     if (remote >= 0) granted = exclusive ? GRANT_WRITABLE | (remote & GRANT_DIRTY) : 0;
   }
-  const cacheAt = s.installsOnMiss ? insertCache(s, socket, instance, line, granted === 0 ? SHARED : 0) : -1;
+  const cacheAt = s.fillsOnMiss ? insertCache(s, socket, instance, line, granted === 0 ? SHARED : 0) : -1;
   noteHolder(s, socket, instance, line, cacheAt, granted !== 0, local);
   if (remote >= 0) {
     s.counts[REMOTE_FORWARDS]++;

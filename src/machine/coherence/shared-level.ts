@@ -5,8 +5,8 @@
  * A line that becomes shared is installed in the cache, so that further readers find it there.
  *
  * Inclusion. `victim`: filled by evictions from above; a line taken by one cluster leaves the cache. `inclusive`: filled by misses; evicting
- * a line invalidates it above; its own entries are the directory.
- * `none`: there is a directory only.
+ * a line invalidates it above; its own entries are the directory. `non-inclusive`: filled by misses; a line taken by a cluster stays, one that is evicted stays above; a modified
+ * line that comes down is taken in, another is not. `none`: there is a directory only.
  *
  * Read `state.ts`, then `request.ts` and `release.ts`. Here is what is not in the hot path.
  */

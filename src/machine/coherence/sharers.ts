@@ -15,7 +15,7 @@ export function findHeld(s: SharedLevel, instance: number, line: number): number
 
 /** Nobody above holds the line of an entry any more. */
 export function forgetHolders(s: SharedLevel, at: number): void {
-  if (s.installsOnMiss) s.directory.words[at] &= ~HOLDERS;
+  if (s.isInclusive) s.directory.words[at] &= ~HOLDERS;
   else remove(s.directory, at);
 }
 

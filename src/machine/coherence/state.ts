@@ -1,6 +1,7 @@
 import { createTagArray, type ReplacementChoice, type TagArray } from '../cache/tag-array.js';
 import type { ClockRegisters } from '../clock.js';
 import type { Interconnect } from '../interconnect/interconnect.js';
+import type { Inclusion } from '../spec.js';
 import { ANSWER, ENTRY, SHARED_COUNTERS } from './layout.js';
 
 /** What the shared level asks of the private caches of a cluster. */
@@ -20,7 +21,7 @@ export interface SharedLevelShape {
   /** 0: directory only. */
   readonly cacheWays: number;
   readonly directoryWays: number;
-  readonly inclusion: 'victim' | 'inclusive' | 'none';
+  readonly inclusion: Inclusion | 'none';
   /** Of the cache; the directory replaces by LRU. */
   readonly replacement: ReplacementChoice;
   readonly slicePs: number;
@@ -47,8 +48,10 @@ export interface SharedLevel {
   readonly occupancyPs: number;
   readonly snoopPs: number;
   readonly hasCache: boolean;
-  /** The cache is filled by misses, and what leaves it leaves the caches above. */
-  readonly installsOnMiss: boolean;
+  /** The cache is filled by misses. */
+  readonly fillsOnMiss: boolean;
+  /** What leaves the cache leaves the caches above: its entries tell who holds a line there. */
+  readonly isInclusive: boolean;
   /** The cache is filled by evictions from above, and what one cluster takes leaves it. */
   readonly isVictim: boolean;
   /** Tags by slice, the slices of a socket side by side. A level without a cache gets one of a single line that is never filled. */
@@ -94,7 +97,8 @@ export function createSharedLevel(shape: SharedLevelShape, parts: SharedLevelPar
     occupancyPs: shape.occupancyPs,
     snoopPs: shape.snoopPs,
     hasCache,
-    installsOnMiss: inclusion === 'inclusive',
+    fillsOnMiss: inclusion === 'inclusive' || inclusion === 'non-inclusive',
+    isInclusive: inclusion === 'inclusive',
     isVictim: inclusion === 'victim',
     cache,
     directory,

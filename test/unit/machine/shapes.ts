@@ -1,5 +1,11 @@
 /** Machines of every shape, small enough that random traffic over a few hundred lines overflows each level. */
-import type { CacheSpec, LlcSpec, MachineSpec, PrivateCacheSpec } from '../../../src/machine/spec.js';
+import type {
+  CacheSpec,
+  Inclusion,
+  LlcSpec,
+  MachineSpec,
+  PrivateCacheSpec,
+} from '../../../src/machine/spec.js';
 import { SMALL } from './small-machine.js';
 
 const TINY_L1: PrivateCacheSpec = { ...SMALL.l1d, capacityBytes: 512, ways: 2, mshrs: 4 };
@@ -41,6 +47,28 @@ export const SHAPES: Readonly<Record<string, MachineSpec>> = {
     l1d: TINY_L1,
     l2: TINY_L2,
     llc: llc({ inclusion: 'inclusive', sliceBytes: 4096, snoopFilterWays: 0 }),
+  },
+  'private L2, non-inclusive last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: TINY_L2,
+    llc: llc({ inclusion: 'non-inclusive' }),
+  },
+  'private L2, non-inclusive last level, snoop filter too small': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: TINY_L2,
+    llc: llc({ inclusion: 'non-inclusive', snoopFilterWays: 2 }),
+  },
+  'no L2, a streamer, non-inclusive last level': {
+    ...SMALL,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: null,
+    llc: llc({ inclusion: 'non-inclusive' }),
+    prefetch: PREFETCH,
   },
   'private L2, no last level': { ...SMALL, coresPerSocket: 4, l1d: TINY_L1, l2: TINY_L2, llc: null },
   'L2 shared by 2, victim last level': {
@@ -127,6 +155,16 @@ export const SHAPES: Readonly<Record<string, MachineSpec>> = {
     prefetch: PREFETCH,
     pagePlacement: 'interleave',
   },
+  'two sockets, non-inclusive last levels, shared L2s, a streamer': {
+    ...SMALL,
+    sockets: 2,
+    coresPerSocket: 4,
+    l1d: TINY_L1,
+    l2: { ...TINY_L2, sharedBy: 2 },
+    llc: llc({ inclusion: 'non-inclusive' }),
+    socketLink: { latencyPs: 60_000, bytesPerSecond: 20e9 },
+    prefetch: PREFETCH,
+  },
   'private L2, victim last level, slow links of a ring': {
     ...SMALL,
     coresPerSocket: 4,
@@ -154,6 +192,6 @@ export function withCores(shape: string, cores: number): MachineSpec {
   return { ...spec, name: shape, coresPerSocket: cores / spec.sockets };
 }
 
-export function inclusionOf(spec: MachineSpec): 'victim' | 'inclusive' | 'none' {
+export function inclusionOf(spec: MachineSpec): Inclusion | 'none' {
   return spec.llc?.inclusion ?? 'none';
 }

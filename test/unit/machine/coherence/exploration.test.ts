@@ -11,7 +11,7 @@ function arrangements(): Arrangement[] {
     [2, 1],
     [2, 2],
   ] as const) {
-    for (const inclusion of ['victim', 'inclusive', 'none'] as const) {
+    for (const inclusion of ['victim', 'inclusive', 'non-inclusive', 'none'] as const) {
       for (const lines of [1, 2]) {
         // Four caches and two lines have too many states for a unit test.
         if (sockets * clustersPerSocket === 4 && lines === 2) continue;

@@ -11,12 +11,13 @@ import { requestLine } from '../../../../src/machine/coherence/request.js';
 import { cached, heldAt, sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
 import { createSharedLevel, type SharedLevel } from '../../../../src/machine/coherence/state.js';
 import { createInterconnect } from '../../../../src/machine/interconnect/interconnect.js';
+import type { Inclusion } from '../../../../src/machine/spec.js';
 
 export interface Arrangement {
   readonly sockets: number;
   readonly clustersPerSocket: number;
   readonly lines: number;
-  readonly inclusion: 'victim' | 'inclusive' | 'none';
+  readonly inclusion: Inclusion | 'none';
   readonly cacheWays: number;
   readonly directoryWays: number;
 }
