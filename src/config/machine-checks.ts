@@ -197,8 +197,21 @@ export function checkPart(part: Part, report: Report): void {
   if (part.channelBits !== undefined && (LINE_BYTES * 8) % part.channelBits !== 0) {
     report(['channelBits'], `a 64-byte line is no whole number of ${part.channelBits}-bit transfers`);
   }
+  if (part.bankGroups !== undefined && part.banksPerGroup !== undefined) {
+    const banks = part.bankGroups * part.banksPerGroup;
+    if (banks > MAX_BANKS_OF_RANK)
+      report(['banksPerGroup'], `makes ${banks} banks a rank; ${MAX_BANKS_OF_RANK} can be modelled`);
+  }
   const timings = part.timings;
   if (timings === undefined) return;
+  const { nREFI: _, ...delays } = timings;
+  const sum = Object.values(delays).reduce((cycles, delay) => cycles + (delay ?? 0), 0);
+  if (sum > MAX_DELAY_CYCLES) {
+    report(
+      ['timings'],
+      `all but nREFI add up to ${sum} cycles; ${MAX_DELAY_CYCLES} can be modelled (DDR4-3200 has about 900)`,
+    );
+  }
   for (const [short, long, reason] of ORDERED) {
     const shorter = timings[short];
     const longer = timings[long];
@@ -207,6 +220,10 @@ export function checkPart(part: Part, report: Report): void {
     }
   }
 }
+
+/** What the DRAM model's tables reach: banks of a rank are the bits of a word, and a delay is a field of a scheduling key (`KEY` in machine/dram/layout.ts). */
+export const MAX_BANKS_OF_RANK = 32;
+export const MAX_DELAY_CYCLES = 2 ** 14 - 1;
 
 /** Timings of which the second cannot be shorter than the first. */
 const ORDERED: readonly (readonly [

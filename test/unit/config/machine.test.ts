@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readDramPart, readMachine } from '../../../src/config/machine.js';
+import { MAX_BANKS_OF_RANK, MAX_DELAY_CYCLES } from '../../../src/config/machine-checks.js';
 import { ConfigurationError, type Problem } from '../../../src/config/problem.js';
+import { KEY } from '../../../src/machine/dram/layout.js';
 import { MACHINE, machineWith, memorySource, PART } from './memory-source.js';
 
 function problemsOf(machine: string, others: Readonly<Record<string, string>> = {}): readonly Problem[] {
@@ -338,6 +340,12 @@ describe('impossible machines are refused with the reason', () => {
 });
 
 describe('a DRAM part file', () => {
+  it('is held to what the DRAM model reaches', () => {
+    expect(MAX_DELAY_CYCLES).toBe(KEY.DELAY_LIMIT);
+    // One bit each in a word of the model's masks.
+    expect(MAX_BANKS_OF_RANK).toBe(32);
+  });
+
   it('becomes a specification', () => {
     expect(readDramPart('plain', memorySource({ plain: PART }))).toMatchObject({
       tCKps: 1000,
@@ -353,6 +361,8 @@ describe('a DRAM part file', () => {
     ['nRFC: 200', 'nRFC: 6000', 'timings.nREFI'],
     ['nCCDL: 5', 'nCCDL: 3', 'timings.nCCDL'],
     ['nBL: 4', 'nBL: 0', 'timings.nBL'],
+    ['nWR: 10', 'nWR: 17000', 'timings'],
+    ['banksPerGroup: 4', 'banksPerGroup: 16', 'banksPerGroup'],
     ['clockPeriod: 1 ns', 'clockPeriod: 1 GHz', 'clockPeriod'],
   ])('is refused with %s replaced by %s', (from, to, path) => {
     const read = (): unknown => readDramPart('p', memorySource({ p: PART.replace(from, to) }));
