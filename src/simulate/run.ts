@@ -44,6 +44,8 @@ export interface RunResult {
   readonly statistics: ChipStatistics;
   /** Lines written to memory after the last kernel, by a flush that was asked for. */
   readonly flushedLines: number;
+  /** Core counters of that flush, summed over the simulated cores. */
+  readonly flushCounters: readonly number[];
   /** What every phase's closing barrier takes beyond the last arrival, ps. */
   readonly barrierPs: number;
 }
@@ -152,6 +154,7 @@ export function runProgram(
     cores: chip.cores,
     statistics,
     flushedLines: statistics.memory.writtenLines - before.memory.writtenLines,
+    flushCounters: difference(sumBy(engine.counters, CORE_COUNTERS), counters),
     barrierPs: chip.barrierPs,
   };
 }

@@ -21,7 +21,10 @@ export interface TimedLevel {
  */
 export function timedLevels(spec: MachineSpec, run: RunResult, counts: TraceCounts): TimedLevel[] {
   const sumOf = (counter: number): number =>
-    run.kernels.reduce((sum, { counters }) => sum + (counters[counter] ?? 0), 0);
+    [...run.kernels.map(({ counters }) => counters), run.flushCounters].reduce(
+      (sum, counters) => sum + (counters[counter] ?? 0),
+      0,
+    );
   const { shared } = run.statistics;
   const l1Misses = sumOf(CoreCounter.L1Misses);
   const writeMisses = sumOf(CoreCounter.L1WriteMisses);

@@ -23,6 +23,7 @@ describe('normcore validate', () => {
       (text.split(`## ${title}\n`)[1] as string).split('\n## ')[0]?.match(/^\|.*\| pass \|$/gm)?.length ?? 0;
     const oracleRows = (csv: string): number => csv.trim().split('\n').length - 1;
     expect(rows('Caches')).toBe(oracleRows(CACHE_ORACLE));
+    expect(rows('Caches with timing')).toBe(CACHE_ORACLE.match(/L1_\w+\+L2_\w+,[12],/g)?.length);
     expect(rows('DRAM at saturation')).toBe(oracleRows(SATURATED_ORACLE));
     expect(rows('DRAM latency')).toBe(oracleRows(LOADED_ORACLE));
     expect(rows('Micro-kernels of the cores')).toBe(microKernels().length);

@@ -11,6 +11,7 @@ import { planClosedForms, planReferenceForms } from '../validation/closed-forms.
 import { createReferenceChannel, planLatency, planSaturated } from '../validation/dram.js';
 import { runValidation } from '../validation/job.js';
 import { planMicroKernels } from '../validation/micro-kernels.js';
+import { planTimedCaches } from '../validation/timed-caches.js';
 
 interface ValidateArguments extends Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -54,6 +55,7 @@ function validate(context: CliContext, { out, check, quiet }: ValidateArguments)
   const channel = createReferenceChannel();
   const plans = [
     planCaches(),
+    planTimedCaches(),
     planSaturated(channel),
     planLatency(channel),
     planReferenceForms(channel),

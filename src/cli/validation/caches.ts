@@ -9,10 +9,10 @@ import { createPattern } from '../../trace/patterns.js';
 import { groupBy, type ValidationPlan } from './job.js';
 
 /** The references' traces as patterns; they are shorter than the 4,194,304 accesses after which the stream starts over. */
-const TRACES: Readonly<Record<string, string>> = { a: 'stream_r', b: 'random_r', c: 'mixed' };
+export const TRACES: Readonly<Record<string, string>> = { a: 'stream_r', b: 'random_r', c: 'mixed' };
 
 /** The references' geometries in the notation of `normcore replay --caches`. */
-const GEOMETRIES: Readonly<Record<string, string>> = {
+export const GEOMETRIES: Readonly<Record<string, string>> = {
   L1_32K_8w_LRU: '32K/8/lru',
   L1_1M_16w_LRU: '1M/16/lru',
   L1_32K_8w_FIFO: '32K/8/fifo',
@@ -37,7 +37,8 @@ const COUNTS: readonly (readonly [string, keyof LevelCounts])[] = [
   ['writebacks', 'writebacks'],
 ];
 
-type Row = Readonly<Record<string, string>>;
+/** A row of the references' table, by column. */
+export type Row = Readonly<Record<string, string>>;
 
 interface Counted {
   readonly before: readonly LevelCounts[];

@@ -175,6 +175,8 @@ export function flushPrivateCaches(e: EngineState): void {
       const slot = slotOf(e.l2, at);
       remove(e.l2, at);
       const above = e.hasL2 ? dropFromL1s(e, instance, line, e.aboveAt[slot]) : 0;
+      if (above !== 0 || (!e.hasL2 && (flags & DIRTY) !== 0))
+        count(e, e.hasL2 ? instance * e.coresPerCluster : instance, L1_WRITEBACKS);
       giveUp(e, instance, line, e.heldAt[slot], flags | above);
     });
   }

@@ -72,6 +72,7 @@ describe('a non-inclusive last level', () => {
             writes: l1.writes,
             readMisses: l1.readMisses,
             writeMisses: l1.writeMisses,
+            writebacks: l1.writebacks,
           });
           const { reads, writes, readMisses, writebacks } = llc;
           expect(timed.levels[1]).toMatchObject({ reads, writes, readMisses, writebacks });
