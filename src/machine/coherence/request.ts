@@ -103,7 +103,8 @@ function askOwner(
   makeShared(s, held);
   setSharer(s, held, owner);
   setSharer(s, held, local);
-  takeIn(s, socket, instance, line, dirty, 0);
+  if (s.isInclusive) words[held] |= dirty;
+  else takeIn(s, socket, instance, line, dirty, 0);
   answer[GRANTED] = 0;
   return true;
 }
