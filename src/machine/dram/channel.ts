@@ -139,7 +139,8 @@ function publish(set: ChannelSet, channel: number): void {
   if (words[c + ANSWERS] > 0) {
     const ring = set.answers[channel];
     set.nextPs[channel] = ring.timePs[ring.head];
-  } else set.nextPs[channel] = told === NEVER_CYCLE ? Infinity : psOf(set, channel, told);
+  } else if (told === NEVER_CYCLE) set.nextPs[channel] = Infinity;
+  else set.nextPs[channel] = psOf(set, channel, told);
 }
 
 /** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */

@@ -21,7 +21,7 @@ const {
   OFFER_ENTRY,
 } = BANK;
 const { KEY: BANK_KEY } = BANK;
-const { HEAD } = BANK_MORE;
+const { SHIFT: MORE_SHIFT, HEAD } = BANK_MORE;
 const { READY: RANK_READY } = RANK;
 const {
   STRIDE: MASK_STRIDE,
@@ -37,63 +37,76 @@ const QUEUED_KEY = CLASS.QUEUED << KEY.CLASS_SHIFT;
 
 /** To be called when a bank's queued requests of a direction or its row have changed: renews what it offers while that direction is served. */
 export function updateOffer(d: DramState, channel: number, at: number, direction: number): void {
-  const { words } = d;
-  if (words[at + ACTIVE] >= 0) return;
-  const c = channel * CHANNEL_STRIDE;
-  const aged = words[c + AGED];
-  let entry = words[at + HIT + direction];
-  let rank = QUEUED_KEY;
-  if (aged >= 0 && words[aged + LIST] === at + direction) {
-    entry = aged;
-    rank = 0;
-  } else if (entry < 0) entry = words[moreAt(d, at) + HEAD + direction];
-  words[at + OFFER_ENTRY + direction] = entry;
-  if (entry < 0) {
-    withdraw(d, at, direction);
-    return;
-  }
-  words[at + BANK_KEY + direction] = rank | words[entry + SEQUENCE];
-  const openRow = words[at + OPEN_ROW];
-  const command = openRow < 0 ? ACTIVATE : words[entry + ROW] === openRow ? direction : PRECHARGE;
-  const kind = kindOf(command) + direction;
-  const masks = masksOf(d, at);
-  const before = words[at + OFFER + direction];
-  if (command !== before) {
-    const bit = bitOf(d, at);
-    if (before >= 0) words[masks + kindOf(before) + direction] &= ~bit;
-    words[at + OFFER + direction] = command;
-    words[masks + kind] |= bit;
-  }
-  lowerBound(d, c, at, masks + BOUND + kind, command);
+  renewOffers(d, channel * CHANNEL_STRIDE, at, direction, direction);
 }
 
 /** The same for both directions. */
 export function updateOffers(d: DramState, channel: number, at: number): void {
-  updateOffer(d, channel, at, 0);
-  // Most banks have reads alone: no write listed and none offered.
-  if ((d.words[moreAt(d, at) + HEAD + 1] & d.words[at + OFFER + 1]) >= 0) updateOffer(d, channel, at, 1);
+  renewOffers(d, channel * CHANNEL_STRIDE, at, 0, 1);
 }
 
-function withdraw(d: DramState, at: number, direction: number): void {
+/** The same from one direction to another. One function without calls, since every command runs through it. */
+function renewOffers(d: DramState, c: number, at: number, first: number, last: number): void {
   const { words } = d;
-  const before = words[at + OFFER + direction];
-  if (before < 0) return;
-  words[masksOf(d, at) + kindOf(before) + direction] &= ~bitOf(d, at);
-  words[at + OFFER + direction] = -1;
+  if (words[at + ACTIVE] >= 0) return;
+  const index = (at - d.banksAt) >> BANK_SHIFT;
+  const more = d.moreAt + (index << MORE_SHIFT);
+  const masks = d.masksAt + (index >> d.rankShift) * MASK_STRIDE;
+  const bit = 1 << (index & (d.banksPerRank - 1));
+  const aged = words[c + AGED];
+  const openRow = words[at + OPEN_ROW];
+  for (let direction = first; direction <= last; direction++) {
+    let entry = words[at + HIT + direction];
+    let rank = QUEUED_KEY;
+    if (aged >= 0 && words[aged + LIST] === at + direction) {
+      entry = aged;
+      rank = 0;
+    } else if (entry < 0) entry = words[more + HEAD + direction];
+    words[at + OFFER_ENTRY + direction] = entry;
+    const before = words[at + OFFER + direction];
+    if (entry < 0) {
+      if (before < 0) continue;
+      words[masks + kindOf(before) + direction] &= ~bit;
+      words[at + OFFER + direction] = -1;
+      continue;
+    }
+    words[at + BANK_KEY + direction] = rank | words[entry + SEQUENCE];
+    const command = openRow < 0 ? ACTIVATE : words[entry + ROW] === openRow ? direction : PRECHARGE;
+    const kind = kindOf(command) + direction;
+    if (command !== before) {
+      if (before >= 0) words[masks + kindOf(before) + direction] &= ~bit;
+      words[at + OFFER + direction] = command;
+      words[masks + kind] |= bit;
+    }
+    const own = words[at + BANK_READY + command];
+    const shared = words[words[at + RANK_AT] + RANK_READY + command];
+    const ready = own > shared ? own : shared;
+    if (ready < words[masks + BOUND + kind]) words[masks + BOUND + kind] = ready;
+    if (ready < words[c + CHOSEN_NEXT_BOUND]) words[c + CHOSEN_NEXT_BOUND] = ready;
+  }
 }
 
 /** A bank's row has been opened for a request, which is queued no more: the bank offers its column command alone. */
 export function offerOpened(d: DramState, channel: number, at: number, entry: number): void {
   const { words } = d;
   const c = channel * CHANNEL_STRIDE;
-  const direction = words[entry + LIST] & 1;
+  const opened = OPENED + (words[entry + LIST] & 1);
   const masks = masksOf(d, at);
-  withdraw(d, at, 0);
-  withdraw(d, at, 1);
+  const bit = bitOf(d, at);
+  for (let direction = 0; direction < 2; direction++) {
+    const before = words[at + OFFER + direction];
+    if (before < 0) continue;
+    words[masks + kindOf(before) + direction] &= ~bit;
+    words[at + OFFER + direction] = -1;
+  }
   words[at + ACTIVE] = entry;
   words[at + BANK_KEY] = (entry === words[c + AGED] ? 0 : OPENED_KEY) | words[entry + SEQUENCE];
-  words[masks + OPENED + direction] |= bitOf(d, at);
-  lowerBound(d, c, at, masks + BOUND + OPENED + direction, direction);
+  words[masks + opened] |= bit;
+  const own = words[at + BANK_READY + opened - OPENED];
+  const shared = words[words[at + RANK_AT] + RANK_READY + opened - OPENED];
+  const ready = own > shared ? own : shared;
+  if (ready < words[masks + BOUND + opened]) words[masks + BOUND + opened] = ready;
+  if (ready < words[c + CHOSEN_NEXT_BOUND]) words[c + CHOSEN_NEXT_BOUND] = ready;
 }
 
 /** The column command of the request that opened the row has been issued. The caller renews the bank's other offers. */
@@ -129,16 +142,6 @@ export function updateKey(d: DramState, channel: number, at: number): void {
     const aged = words[channel * CHANNEL_STRIDE + AGED];
     words[at + BANK_KEY] = (active === aged ? 0 : OPENED_KEY) | words[active + SEQUENCE];
   }
-}
-
-/** A bank offers a command now: the bound of its kind, at word `bound`, must not be later. */
-function lowerBound(d: DramState, c: number, at: number, bound: number, command: number): void {
-  const { words } = d;
-  const own = words[at + BANK_READY + command];
-  const shared = words[words[at + RANK_AT] + RANK_READY + command];
-  const ready = own > shared ? own : shared;
-  if (ready < words[bound]) words[bound] = ready;
-  if (ready < words[c + CHOSEN_NEXT_BOUND]) words[c + CHOSEN_NEXT_BOUND] = ready;
 }
 
 /** The chosen command is being issued: of its kind there remain the others. To be called before the command changes what the bank offers. */
