@@ -1,24 +1,13 @@
 /** A channel as memory sees it: picoseconds outside, memory cycles inside; what waits in front of the queues; answers. */
 import { popRequest, pushRequest, type RequestRing } from './arrival-queue.js';
+import type { ChannelState } from './channel-state.js';
 import { accept, fits, issue } from './controller.js';
-import { CHANNEL, COUNTER, ENTRY, NEVER } from './layout.js';
+import { COUNTER, ENTRY, NEVER } from './layout.js';
 import { type AddressMap, placeOfLine } from './mapping.js';
 import { catchUpRefresh } from './refresh.js';
 import { choose, nextToTell, reconsider } from './scheduler.js';
 import { bankAt, type DramState, REBASE_AT, rebaseChannel } from './state.js';
 
-const {
-  STRIDE: CHANNEL_STRIDE,
-  NEXT,
-  TOLD,
-  WAITING,
-  ANSWERS,
-  QUEUED,
-  CAPACITY,
-  COMMAND_FREE,
-  HELD,
-  REFRESH_NEXT,
-} = CHANNEL;
 const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
 const { STRIDE: COUNTER_STRIDE, READ_LATENCY_PS, FORWARDED } = COUNTER;
 const NEVER_CYCLE = NEVER;
@@ -61,95 +50,90 @@ export function enqueueRequest(
 ): void {
   const { d } = set;
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  if (words[c + WAITING] > 0 || words[c + direction + QUEUED] >= words[c + direction + CAPACITY]) {
-    pushRequest(set.arrivals[channel], line, direction, timePs, tag);
-    words[c + WAITING]++;
+  const ch = d.channelStates[channel];
+  if (ch.waiting > 0 || !fits(ch, direction)) {
+    pushRequest(set.arrivals[ch.index], line, direction, timePs, tag);
+    ch.waiting++;
     return;
   }
-  if (words[c + NEXT] < words[c + TOLD]) catchUp(set, channel, timePs);
+  if (ch.next < ch.told) catchUp(set, ch, timePs);
   const absolute = Math.ceil(timePs * set.perTCK - EDGE_SLACK);
-  if (absolute - d.baseCycle[channel] >= REBASE_CYCLE) rebase(d, channel, absolute - d.baseCycle[channel]);
-  const cycle = (absolute - d.baseCycle[channel]) | 0;
+  if (absolute - d.baseCycle[ch.index] >= REBASE_CYCLE) rebase(d, ch, absolute - d.baseCycle[ch.index]);
+  const cycle = (absolute - d.baseCycle[ch.index]) | 0;
   const local = localLine(set, line);
   const place = placeOfLine(set.map, local);
-  const at = bankAt(d, channel, place & d.bankMask);
-  const entry = accept(d, channel, local, at, place >>> set.map.bankBits, direction, cycle);
+  const at = bankAt(d, ch.index, place & d.bankMask);
+  const entry = accept(d, ch, local, at, place >>> set.map.bankBits, direction, cycle);
   if (entry < 0) {
-    forward(set, channel, timePs, timePs, tag);
-    publish(set, channel);
+    forward(set, ch, timePs, timePs, tag);
+    publish(set, ch);
     return;
   }
   d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = timePs;
   words[entry + TAG] = tag;
-  const free = words[c + COMMAND_FREE];
-  const changed = reconsider(d, channel, at, direction, entry, cycle < free ? free : cycle);
-  if (direction === 1 && tag !== -1) pushAnswer(set, channel, 1, timePs, tag);
-  else if (!changed && words[c + NEXT] === words[c + TOLD]) return;
-  publish(set, channel);
+  const free = ch.commandFree;
+  const changed = reconsider(d, ch, at, direction, entry, cycle < free ? free : cycle);
+  if (direction === 1 && tag !== -1) pushAnswer(set, ch, 1, timePs, tag);
+  else if (!changed && ch.next === ch.told) return;
+  publish(set, ch);
 }
 
 /** Takes the channel's next decision; see `MainMemory.step`. */
 export function stepChannel(set: ChannelSet, channel: number): number {
   const { d } = set;
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  if (words[c + ANSWERS] > 0) return popAnswer(set, channel);
-  const told = words[c + TOLD];
+  const ch = d.channelStates[channel];
+  if (ch.answers > 0) return popAnswer(set, ch);
+  const told = ch.told;
   let tag = -1;
   do {
-    const cycle = words[c + NEXT];
-    const done = issue(d, channel, cycle);
-    if (done >= 0 && (words[done + LIST] & 1) === 0) tag = finishRead(set, channel, done, cycle);
-    words[c + COMMAND_FREE] = cycle + 1;
-    if (words[c + WAITING] > 0) admitWaiting(set, channel, cycle + 1);
-    choose(d, channel, cycle + 1);
-    if (words[c + NEXT] >= REBASE_CYCLE) {
-      if (words[c + NEXT] !== NEVER_CYCLE) rebase(d, channel, cycle);
+    const cycle = ch.next;
+    const done = issue(d, ch, cycle);
+    if (done >= 0 && (words[done + LIST] & 1) === 0) tag = finishRead(set, ch, done, cycle);
+    ch.commandFree = cycle + 1;
+    if (ch.waiting > 0) admitWaiting(set, ch, cycle + 1);
+    choose(d, ch, cycle + 1);
+    if (ch.next >= REBASE_CYCLE) {
+      if (ch.next !== NEVER_CYCLE) rebase(d, ch, cycle);
       break;
     }
-  } while (tag < 0 && words[c + NEXT] <= told);
-  publish(set, channel);
+  } while (tag < 0 && ch.next <= told);
+  publish(set, ch);
   return tag;
 }
 
 /** Issues the commands before `timePs` that the channel has not told of: none of them answers a request. */
-function catchUp(set: ChannelSet, channel: number, timePs: number): void {
+function catchUp(set: ChannelSet, ch: ChannelState, timePs: number): void {
   const { d } = set;
-  const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  while (words[c + NEXT] < words[c + TOLD] && psOf(set, channel, words[c + NEXT]) < timePs) {
-    const cycle = words[c + NEXT];
-    issue(d, channel, cycle);
-    words[c + COMMAND_FREE] = cycle + 1;
-    choose(d, channel, cycle + 1);
+  while (ch.next < ch.told && psOf(set, ch, ch.next) < timePs) {
+    const cycle = ch.next;
+    issue(d, ch, cycle);
+    ch.commandFree = cycle + 1;
+    choose(d, ch, cycle + 1);
   }
 }
 
-function psOf(set: ChannelSet, channel: number, cycle: number): number {
-  return Math.floor((set.d.baseCycle[channel] + cycle) * set.tCKps);
+function psOf(set: ChannelSet, ch: ChannelState, cycle: number): number {
+  return Math.floor((set.d.baseCycle[ch.index] + cycle) * set.tCKps);
 }
 
 /** Tells the time of the channel's next decision. */
-function publish(set: ChannelSet, channel: number): void {
-  const { words } = set.d;
-  const c = channel * CHANNEL_STRIDE;
-  const told = nextToTell(set.d, channel);
-  words[c + TOLD] = told;
-  if (words[c + ANSWERS] > 0) {
-    const ring = set.answers[channel];
-    set.nextPs[channel] = ring.timePs[ring.head];
-  } else if (told === NEVER_CYCLE) set.nextPs[channel] = Infinity;
-  else set.nextPs[channel] = psOf(set, channel, told);
+function publish(set: ChannelSet, ch: ChannelState): void {
+  const told = nextToTell(set.d, ch);
+  ch.told = told;
+  if (ch.answers > 0) {
+    const ring = set.answers[ch.index];
+    set.nextPs[ch.index] = ring.timePs[ring.head];
+  } else if (told === NEVER_CYCLE) set.nextPs[ch.index] = Infinity;
+  else set.nextPs[ch.index] = psOf(set, ch, told);
 }
 
 /** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */
-function rebase(d: DramState, channel: number, cycles: number): void {
-  const c = channel * CHANNEL_STRIDE;
+function rebase(d: DramState, ch: ChannelState, cycles: number): void {
   for (let left = cycles; left > 0; left -= REBASE_CYCLE) {
     const shift = Math.min(left, REBASE_CYCLE);
-    if (d.words[c + HELD] === 0 && d.words[c + REFRESH_NEXT] <= shift) catchUpRefresh(d, channel, shift);
-    rebaseChannel(d, channel, shift);
+    if (ch.held === 0 && ch.refreshNext <= shift) catchUpRefresh(d, ch, shift);
+    rebaseChannel(d, ch, shift);
   }
 }
 
@@ -173,61 +157,61 @@ export function channelOfLine(set: ChannelSet, line: number): number {
 }
 
 /** Answers a read from a queued write at `nowPs`. */
-function forward(set: ChannelSet, channel: number, nowPs: number, arrivalPs: number, tag: number): void {
+function forward(set: ChannelSet, ch: ChannelState, nowPs: number, arrivalPs: number, tag: number): void {
   const { counters } = set.d;
-  counters[channel * COUNTER_STRIDE + FORWARDED]++;
-  counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
-  pushAnswer(set, channel, 0, nowPs, tag);
+  counters[ch.index * COUNTER_STRIDE + FORWARDED]++;
+  counters[ch.index * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
+  pushAnswer(set, ch, 0, nowPs, tag);
 }
 
-function pushAnswer(set: ChannelSet, channel: number, direction: number, nowPs: number, tag: number): void {
-  pushRequest(set.answers[channel], 0, direction, nowPs, tag);
-  set.d.words[channel * CHANNEL_STRIDE + ANSWERS]++;
+function pushAnswer(set: ChannelSet, ch: ChannelState, direction: number, nowPs: number, tag: number): void {
+  pushRequest(set.answers[ch.index], 0, direction, nowPs, tag);
+  ch.answers++;
 }
 
 /** Lets what waits in front of the queues in, in order, as far as it fits. */
-function admitWaiting(set: ChannelSet, channel: number, cycle: number): void {
+function admitWaiting(set: ChannelSet, ch: ChannelState, cycle: number): void {
   const { d } = set;
-  const ring = set.arrivals[channel];
+  const ring = set.arrivals[ch.index];
   while (ring.count > 0) {
     const { head } = ring;
     const direction = ring.direction[head];
-    if (!fits(d, channel, direction)) return;
+    if (!fits(ch, direction)) return;
     const tag = ring.tag[head];
-    const nowPs = psOf(set, channel, cycle);
+    const nowPs = psOf(set, ch, cycle);
     const local = localLine(set, ring.line[head]);
     const place = placeOfLine(set.map, local);
-    const at = bankAt(d, channel, place & d.bankMask);
-    const entry = accept(d, channel, local, at, place >>> set.map.bankBits, direction, cycle);
-    if (entry < 0) forward(set, channel, nowPs, ring.timePs[head], tag);
+    const at = bankAt(d, ch.index, place & d.bankMask);
+    const entry = accept(d, ch, local, at, place >>> set.map.bankBits, direction, cycle);
+    if (entry < 0) forward(set, ch, nowPs, ring.timePs[head], tag);
     else {
       d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT] = ring.timePs[head];
       d.words[entry + TAG] = tag;
-      if (direction === 1 && tag !== -1) pushAnswer(set, channel, 1, nowPs, tag);
+      if (direction === 1 && tag !== -1) pushAnswer(set, ch, 1, nowPs, tag);
     }
     popRequest(ring);
-    d.words[channel * CHANNEL_STRIDE + WAITING]--;
+    ch.waiting--;
   }
 }
 
 /** An answer without a command: a forwarded read's comes one memory cycle later, an accepted write's at once. */
-function popAnswer(set: ChannelSet, channel: number): number {
-  const ring = set.answers[channel];
+function popAnswer(set: ChannelSet, ch: ChannelState): number {
+  const ring = set.answers[ch.index];
   const { head } = ring;
   set.unloadedPs[0] = ring.direction[head] === 1 ? 0 : set.forwardPs;
   set.answerPs[0] = ring.timePs[head] + set.unloadedPs[0];
   popRequest(ring);
-  set.d.words[channel * CHANNEL_STRIDE + ANSWERS]--;
-  publish(set, channel);
+  ch.answers--;
+  publish(set, ch);
   return ring.tag[head];
 }
 
-function finishRead(set: ChannelSet, channel: number, entry: number, cycle: number): number {
+function finishRead(set: ChannelSet, ch: ChannelState, entry: number, cycle: number): number {
   const { d } = set;
-  const answer = psOf(set, channel, cycle + set.readCycles);
+  const answer = psOf(set, ch, cycle + set.readCycles);
   const latency = answer - d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT];
   const unloaded = set.unloadedReadPs[d.words[entry + FOUND]];
-  d.counters[channel * COUNTER_STRIDE + READ_LATENCY_PS] += latency;
+  d.counters[ch.index * COUNTER_STRIDE + READ_LATENCY_PS] += latency;
   set.answerPs[0] = answer;
   set.unloadedPs[0] = unloaded < latency ? unloaded : latency;
   return d.words[entry + TAG];

@@ -1,6 +1,7 @@
 /** A channel's controller: takes requests into its queues and issues the commands that the scheduler has chosen. */
 import { accountBurst, accountWake } from './account.js';
-import { BANK, BANK_MORE, CHANNEL, COMMAND, COUNTER, ENTRY, FOUND, SEQUENCE_LIMIT } from './layout.js';
+import { type ChannelState, capacityOf, countQueued, queuedOf } from './channel-state.js';
+import { BANK, BANK_MORE, COMMAND, COUNTER, ENTRY, FOUND, SEQUENCE_LIMIT } from './layout.js';
 import { offerOpened, raiseBound, renumber, updateOffer, updateOffers, withdrawOpened } from './offers.js';
 import { catchUpRefresh, closeBank, closeRank, refresh } from './refresh.js';
 import {
@@ -15,17 +16,6 @@ import {
 import type { DramState } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
-const {
-  STRIDE: CHANNEL_STRIDE,
-  CHOSEN_AT,
-  CHOSEN_COMMAND,
-  CHOSEN_ENTRY,
-  QUEUED,
-  CAPACITY,
-  HELD,
-  SEQUENCE,
-} = CHANNEL;
-const { AGED, AGE_CHECK, REFRESH_NEXT } = CHANNEL;
 const { READY: BANK_READY, HIT, ACTIVE } = BANK;
 const { HEAD, COLUMNS, ACTIVATE_DELAY } = BANK_MORE;
 const { ROW, LINE, LIST, FOUND: FOUND_WORD, ACCEPTED, SEQUENCE: ENTRY_SEQUENCE } = ENTRY;
@@ -37,10 +27,8 @@ const { STRIDE: COUNTER_STRIDE, FOUND_BASE, READ_LINES, WRITTEN_LINES, ACTIVATES
 const FIRST_BEYOND = SEQUENCE_LIMIT;
 
 /** Whether the controller's queue of a direction has a free entry. */
-export function fits(d: DramState, channel: number, direction: number): boolean {
-  const { words } = d;
-  const c = channel * CHANNEL_STRIDE + direction;
-  return words[c + QUEUED] < words[c + CAPACITY];
+export function fits(ch: ChannelState, direction: number): boolean {
+  return queuedOf(ch, direction) < capacityOf(ch, direction);
 }
 
 /**
@@ -50,7 +38,7 @@ export function fits(d: DramState, channel: number, direction: number): boolean 
  */
 export function accept(
   d: DramState,
-  channel: number,
+  ch: ChannelState,
   line: number,
   at: number,
   row: number,
@@ -58,24 +46,23 @@ export function accept(
   cycle: number,
 ): number {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
   const more = moreAt(d, at);
   if (direction === 0 && (words[more + HEAD + 1] >= 0 || words[at + ACTIVE] >= 0) && holdsWrite(d, at, line))
     return -1;
-  if (words[c + HELD] === 0) {
-    if (words[c + REFRESH_NEXT] <= cycle) catchUpRefresh(d, channel, cycle);
-    accountWake(d.account, channel, cycle);
+  if (ch.held === 0) {
+    if (ch.refreshNext <= cycle) catchUpRefresh(d, ch, cycle);
+    accountWake(d.account, ch.index, cycle);
   }
-  if (words[c + SEQUENCE] === FIRST_BEYOND) renumber(d, channel);
-  const entry = addRequest(d, channel, at, direction, row);
+  if (ch.sequence === FIRST_BEYOND) renumber(d, ch);
+  const entry = addRequest(d, ch, at, direction, row);
   words[entry + LINE] = line;
   words[entry + ACCEPTED] = cycle;
-  words[entry + ENTRY_SEQUENCE] = words[c + SEQUENCE]++;
-  words[c + QUEUED + direction]++;
-  words[c + HELD]++;
+  words[entry + ENTRY_SEQUENCE] = ch.sequence++;
+  countQueued(ch, direction, 1);
+  ch.held++;
   // The youngest request changes what its bank offers only as its first one, or as the first one for the open row.
   if (words[more + HEAD + direction] === entry || words[at + HIT + direction] === entry)
-    updateOffer(d, channel, at, direction);
+    updateOffer(d, ch, at, direction);
   return entry;
 }
 
@@ -83,54 +70,52 @@ export function accept(
  * Issues the chosen command at `cycle`.
  * @returns the request whose column command this was, or -1. It is released, but its words stay valid until the next request is accepted.
  */
-export function issue(d: DramState, channel: number, cycle: number): number {
+export function issue(d: DramState, ch: ChannelState, cycle: number): number {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const at = words[c + CHOSEN_AT];
-  const entry = words[c + CHOSEN_ENTRY];
-  const command = words[c + CHOSEN_COMMAND];
-  if (command < PRECHARGE_ALL) raiseBound(d, channel, at, command);
+  const at = ch.chosenAt;
+  const entry = ch.chosenEntry;
+  const command = ch.chosenCommand;
+  if (command < PRECHARGE_ALL) raiseBound(d, ch, at, command);
   switch (command) {
     case READ:
     case WRITE:
-      issueColumn(d, channel, at, entry, cycle);
+      issueColumn(d, ch, at, entry, cycle);
       return entry;
     case ACTIVATE:
-      issueActivate(d, channel, at, entry, cycle);
+      issueActivate(d, ch, at, entry, cycle);
       return -1;
     case PRECHARGE:
       if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = CONFLICT;
-      closeBank(d, channel, at, cycle);
+      closeBank(d, ch, at, cycle);
       return -1;
     case PRECHARGE_ALL:
-      closeRank(d, channel, at, cycle);
+      closeRank(d, ch, at, cycle);
       return -1;
     default:
-      refresh(d, channel, at, cycle);
+      refresh(d, ch, at, cycle);
       return -1;
   }
 }
 
-function issueColumn(d: DramState, channel: number, at: number, entry: number, cycle: number): void {
+function issueColumn(d: DramState, ch: ChannelState, at: number, entry: number, cycle: number): void {
   const { words, counters, policy } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const k = channel * COUNTER_STRIDE;
+  const k = ch.index * COUNTER_STRIDE;
   const direction = words[entry + LIST] & 1;
   const more = moreAt(d, at);
   const opened = words[at + ACTIVE] === entry;
-  accountBurst(d, channel, at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
+  accountBurst(d, ch.index, at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
   column(d, at, direction, cycle);
   if (opened) {
     withdrawOpened(d, at, direction);
   } else {
     unlinkRequest(d, entry);
-    words[c + QUEUED + direction]--;
+    countQueued(ch, direction, -1);
   }
-  releaseRequest(d, channel, entry);
-  words[c + HELD]--;
-  if (words[c + AGED] === entry) {
-    words[c + AGED] = -1;
-    words[c + AGE_CHECK] = 0;
+  releaseRequest(d, ch, entry);
+  ch.held--;
+  if (ch.aged === entry) {
+    ch.aged = -1;
+    ch.ageCheck = 0;
   }
   if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = FOUND_HIT;
   counters[k + FOUND_BASE + words[entry + FOUND_WORD]]++;
@@ -142,10 +127,10 @@ function issueColumn(d: DramState, channel: number, at: number, entry: number, c
     forgetHits(d, at);
     counters[k + PRECHARGES]++;
   }
-  updateOffers(d, channel, at);
+  updateOffers(d, ch, at);
 }
 
-function issueActivate(d: DramState, channel: number, at: number, entry: number, cycle: number): void {
+function issueActivate(d: DramState, ch: ChannelState, at: number, entry: number, cycle: number): void {
   const { words } = d;
   const more = moreAt(d, at);
   if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = EMPTY;
@@ -153,10 +138,10 @@ function issueActivate(d: DramState, channel: number, at: number, entry: number,
   const accepted = words[entry + ACCEPTED];
   words[more + ACTIVATE_DELAY] = cycle - (ready > accepted ? ready : accepted);
   words[more + COLUMNS] = 0;
-  d.counters[channel * COUNTER_STRIDE + ACTIVATES]++;
+  d.counters[ch.index * COUNTER_STRIDE + ACTIVATES]++;
   unlinkRequest(d, entry);
-  words[channel * CHANNEL_STRIDE + QUEUED + (words[entry + LIST] & 1)]--;
+  countQueued(ch, words[entry + LIST] & 1, -1);
   activate(d, at, words[entry + ROW], cycle);
   findHits(d, at);
-  offerOpened(d, channel, at, entry);
+  offerOpened(d, ch, at, entry);
 }

@@ -3,7 +3,7 @@ import { readAccount } from './account.js';
 import { createRequestRing } from './arrival-queue.js';
 import { type ChannelSet, channelOfLine, enqueueRequest, stepChannel } from './channel.js';
 import { fits } from './controller.js';
-import { CHANNEL, COUNTER, FOUND } from './layout.js';
+import { COUNTER, FOUND } from './layout.js';
 import { compileMapping } from './mapping.js';
 import type { MainMemory, MemoryStatistics } from './memory.js';
 import { createDramState } from './state.js';
@@ -66,7 +66,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     return total;
   }
 
-  const held = (channel: number): boolean => d.words[channel * CHANNEL.STRIDE + CHANNEL.HELD] > 0;
+  const held = (channel: number): boolean => d.channelStates[channel].held > 0;
 
   return {
     channels,
@@ -80,7 +80,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     step: (channel) => stepChannel(set, channel),
     busy: (channel) => held(channel) || set.arrivals[channel].count > 0 || set.answers[channel].count > 0,
     accepts: (channel, isWrite) =>
-      d.words[channel * CHANNEL.STRIDE + CHANNEL.WAITING] === 0 && fits(d, channel, isWrite ? 1 : 0),
+      d.channelStates[channel].waiting === 0 && fits(d.channelStates[channel], isWrite ? 1 : 0),
     busTime: (channel, untilPs) => readAccount(d.account, channel, d.tCKps, untilPs, held(channel)),
     statistics: () => ({
       readLines: sum(COUNTER.READ_LINES),

@@ -43,53 +43,6 @@ export const CLASS = {
   QUEUED: 5,
 } as const;
 
-export const CHANNEL = {
-  STRIDE: 32,
-  /** First cycle at which the command bus is free. */
-  COMMAND_FREE: 0,
-  /** Cycle of the chosen command, or `NEVER`. */
-  NEXT: 1,
-  CHOSEN_COMMAND: 2,
-  /** Bank of the chosen command; rank for commands to a whole rank. */
-  CHOSEN_AT: 3,
-  CHOSEN_ENTRY: 4,
-  /** 0: reads are served, 1: writes are drained. */
-  WRITE_MODE: 5,
-  /** Entries in the read queue, and in the next word in the write queue. */
-  QUEUED: 6,
-  /** Requests in the queues and in the banks' active slots. */
-  HELD: 8,
-  /** Sequence number of the next request. */
-  SEQUENCE: 9,
-  /** The request that has passed the age limit, or -1. */
-  AGED: 10,
-  /** The cycle from which a request may have passed it. */
-  AGE_CHECK: 11,
-  /** Earliest refresh due of the channel's ranks. */
-  REFRESH_NEXT: 12,
-  /** First free request entry, or -1. */
-  FREE: 13,
-  /** Priority class of the chosen command. */
-  CHOSEN_CLASS: 14,
-  /** Earliest cycle of the other offers of the chosen one's kind in its rank: the bound of that kind once the chosen one is issued. */
-  CHOSEN_NEXT_BOUND: 15,
-  /** What a look at the offers of one kind has found beside the best key: its bank, and the second best key. */
-  SCAN_AT: 16,
-  SCAN_SECOND: 17,
-  /** Cycle of the next decision that is told to the outside: no command before it answers a request. */
-  TOLD: 18,
-  /** Requests in front of the queues, and answers that wait to be fetched. */
-  WAITING: 19,
-  ANSWERS: 20,
-  /** Settings, here so that decisions look at one array: entries of the read queue, in the next word of the write queue. */
-  CAPACITY: 21,
-  /** A drain starts when more writes than this are queued, and stops when fewer than that in the next word are. */
-  DRAIN_ABOVE: 23,
-  DRAIN_BELOW: 24,
-  /** Cycles from an activate to its column command; 0 where several ranks make what comes next too uncertain to tell of it later. */
-  LOOK_AHEAD: 25,
-} as const;
-
 export const RANK = {
   STRIDE: 16,
   /** Four words: earliest cycle of each command to a bank as far as the rank constrains it. */

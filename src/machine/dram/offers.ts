@@ -3,12 +3,12 @@
  * ready. A bank whose row has just been opened for a request offers that request's column command. Any other bank offers, for reads and for writes, the column
  * command of its oldest row hit, else what its oldest request needs next.
  */
-import { BANK, BANK_MORE, CHANNEL, CLASS, COMMAND, ENTRY, KEY, MASK, RANK } from './layout.js';
+import type { ChannelState } from './channel-state.js';
+import { BANK, BANK_MORE, CLASS, COMMAND, ENTRY, KEY, MASK, RANK } from './layout.js';
 import { moreAt } from './requests.js';
 import { bankAt, type DramState } from './state.js';
 
 const { ACTIVATE, PRECHARGE } = COMMAND;
-const { STRIDE: CHANNEL_STRIDE, WRITE_MODE, AGED, CHOSEN_NEXT_BOUND, SEQUENCE: SEQUENCE_COUNT } = CHANNEL;
 const {
   STRIDE: BANK_STRIDE,
   SHIFT: BANK_SHIFT,
@@ -36,24 +36,24 @@ const OPENED_KEY = CLASS.OPENED_BUS << KEY.CLASS_SHIFT;
 const QUEUED_KEY = CLASS.QUEUED << KEY.CLASS_SHIFT;
 
 /** To be called when a bank's queued requests of a direction or its row have changed: renews what it offers while that direction is served. */
-export function updateOffer(d: DramState, channel: number, at: number, direction: number): void {
-  renewOffers(d, channel * CHANNEL_STRIDE, at, direction, direction);
+export function updateOffer(d: DramState, ch: ChannelState, at: number, direction: number): void {
+  renewOffers(d, ch, at, direction, direction);
 }
 
 /** The same for both directions. */
-export function updateOffers(d: DramState, channel: number, at: number): void {
-  renewOffers(d, channel * CHANNEL_STRIDE, at, 0, 1);
+export function updateOffers(d: DramState, ch: ChannelState, at: number): void {
+  renewOffers(d, ch, at, 0, 1);
 }
 
 /** The same from one direction to another. One function without calls, since every command runs through it. */
-function renewOffers(d: DramState, c: number, at: number, first: number, last: number): void {
+function renewOffers(d: DramState, ch: ChannelState, at: number, first: number, last: number): void {
   const { words } = d;
   if (words[at + ACTIVE] >= 0) return;
   const index = (at - d.banksAt) >> BANK_SHIFT;
   const more = d.moreAt + (index << MORE_SHIFT);
   const masks = d.masksAt + (index >> d.rankShift) * MASK_STRIDE;
   const bit = 1 << (index & (d.banksPerRank - 1));
-  const aged = words[c + AGED];
+  const aged = ch.aged;
   const openRow = words[at + OPEN_ROW];
   for (let direction = first; direction <= last; direction++) {
     let entry = words[at + HIT + direction];
@@ -82,14 +82,13 @@ function renewOffers(d: DramState, c: number, at: number, first: number, last: n
     const shared = words[words[at + RANK_AT] + RANK_READY + command];
     const ready = own > shared ? own : shared;
     if (ready < words[masks + BOUND + kind]) words[masks + BOUND + kind] = ready;
-    if (ready < words[c + CHOSEN_NEXT_BOUND]) words[c + CHOSEN_NEXT_BOUND] = ready;
+    if (ready < ch.chosenNextBound) ch.chosenNextBound = ready;
   }
 }
 
 /** A bank's row has been opened for a request, which is queued no more: the bank offers its column command alone. */
-export function offerOpened(d: DramState, channel: number, at: number, entry: number): void {
+export function offerOpened(d: DramState, ch: ChannelState, at: number, entry: number): void {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
   const opened = OPENED + (words[entry + LIST] & 1);
   const masks = masksOf(d, at);
   const bit = bitOf(d, at);
@@ -100,13 +99,13 @@ export function offerOpened(d: DramState, channel: number, at: number, entry: nu
     words[at + OFFER + direction] = -1;
   }
   words[at + ACTIVE] = entry;
-  words[at + BANK_KEY] = (entry === words[c + AGED] ? 0 : OPENED_KEY) | words[entry + SEQUENCE];
+  words[at + BANK_KEY] = (entry === ch.aged ? 0 : OPENED_KEY) | words[entry + SEQUENCE];
   words[masks + opened] |= bit;
   const own = words[at + BANK_READY + opened - OPENED];
   const shared = words[words[at + RANK_AT] + RANK_READY + opened - OPENED];
   const ready = own > shared ? own : shared;
   if (ready < words[masks + BOUND + opened]) words[masks + BOUND + opened] = ready;
-  if (ready < words[c + CHOSEN_NEXT_BOUND]) words[c + CHOSEN_NEXT_BOUND] = ready;
+  if (ready < ch.chosenNextBound) ch.chosenNextBound = ready;
 }
 
 /** The column command of the request that opened the row has been issued. The caller renews the bank's other offers. */
@@ -116,10 +115,10 @@ export function withdrawOpened(d: DramState, at: number, direction: number): voi
 }
 
 /** Numbers the requests that a channel holds anew from 0, in the same order. */
-export function renumber(d: DramState, channel: number): void {
+export function renumber(d: DramState, ch: ChannelState): void {
   const { words } = d;
-  const first = bankAt(d, channel, 0);
-  const end = bankAt(d, channel + 1, 0);
+  const first = bankAt(d, ch.index, 0);
+  const end = bankAt(d, ch.index + 1, 0);
   const held: number[] = [];
   for (let at = first; at < end; at += BANK_STRIDE) {
     if (words[at + ACTIVE] >= 0) held.push(words[at + ACTIVE]);
@@ -129,27 +128,26 @@ export function renumber(d: DramState, channel: number): void {
   }
   held.sort((a, b) => words[a + SEQUENCE] - words[b + SEQUENCE]);
   for (const [index, entry] of held.entries()) words[entry + SEQUENCE] = index;
-  words[channel * CHANNEL_STRIDE + SEQUENCE_COUNT] = held.length;
-  for (let at = first; at < end; at += BANK_STRIDE) updateKey(d, channel, at);
+  ch.sequence = held.length;
+  for (let at = first; at < end; at += BANK_STRIDE) updateKey(d, ch, at);
 }
 
 /** A request has passed the age limit, or has been numbered anew: renews the key of its bank. */
-export function updateKey(d: DramState, channel: number, at: number): void {
+export function updateKey(d: DramState, ch: ChannelState, at: number): void {
   const { words } = d;
   const active = words[at + ACTIVE];
-  if (active < 0) updateOffers(d, channel, at);
+  if (active < 0) updateOffers(d, ch, at);
   else {
-    const aged = words[channel * CHANNEL_STRIDE + AGED];
+    const aged = ch.aged;
     words[at + BANK_KEY] = (active === aged ? 0 : OPENED_KEY) | words[active + SEQUENCE];
   }
 }
 
 /** The chosen command is being issued: of its kind there remain the others. To be called before the command changes what the bank offers. */
-export function raiseBound(d: DramState, channel: number, at: number, command: number): void {
+export function raiseBound(d: DramState, ch: ChannelState, at: number, command: number): void {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const kind = words[at + ACTIVE] >= 0 ? OPENED + command : kindOf(command) + words[c + WRITE_MODE];
-  words[masksOf(d, at) + BOUND + kind] = words[c + CHOSEN_NEXT_BOUND];
+  const kind = words[at + ACTIVE] >= 0 ? OPENED + command : kindOf(command) + ch.writeMode;
+  words[masksOf(d, at) + BOUND + kind] = ch.chosenNextBound;
 }
 
 /** The masks of a kind of queued command: those of reads; of writes in the next word. */

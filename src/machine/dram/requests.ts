@@ -2,12 +2,12 @@
  * The requests that controllers hold: entries from a pool per channel, strung into one list of reads and one of writes per bank, in order of
  * arrival. List heads and row hits live in the bank's words, so that a scheduling decision touches one host line per bank.
  */
-import { BANK, BANK_MORE, CHANNEL, ENTRY, FOUND } from './layout.js';
+import type { ChannelState } from './channel-state.js';
+import { BANK, BANK_MORE, ENTRY, FOUND } from './layout.js';
 import type { DramState } from './state.js';
 
 const { SHIFT: BANK_SHIFT, OPEN_ROW, HIT, ACTIVE } = BANK;
 const { SHIFT: MORE_SHIFT, HEAD, TAIL } = BANK_MORE;
-const { STRIDE: CHANNEL_STRIDE, FREE } = CHANNEL;
 const { ROW, LINE, LIST, NEXT, FOUND: FOUND_WORD } = ENTRY;
 const { UNDECIDED } = FOUND;
 
@@ -19,15 +19,14 @@ export function moreAt(d: DramState, at: number): number {
 /** Takes a free entry of a channel and appends it to its bank's list. The caller sees to it that one is free, and fills in the rest. */
 export function addRequest(
   d: DramState,
-  channel: number,
+  ch: ChannelState,
   at: number,
   direction: number,
   row: number,
 ): number {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const entry = words[c + FREE];
-  words[c + FREE] = words[entry + NEXT];
+  const entry = ch.free;
+  ch.free = words[entry + NEXT];
   const list = at + direction;
   words[entry + ROW] = row;
   words[entry + LIST] = list;
@@ -59,10 +58,10 @@ export function unlinkRequest(d: DramState, entry: number): void {
 }
 
 /** Returns an unlinked entry to its channel's pool. */
-export function releaseRequest(d: DramState, channel: number, entry: number): void {
+export function releaseRequest(d: DramState, ch: ChannelState, entry: number): void {
   const { words } = d;
-  words[entry + NEXT] = words[channel * CHANNEL_STRIDE + FREE];
-  words[channel * CHANNEL_STRIDE + FREE] = entry;
+  words[entry + NEXT] = ch.free;
+  ch.free = entry;
 }
 
 /** Finds the queued hits of a bank whose row has just been opened. */

@@ -2,30 +2,14 @@
  * FR-FCFS: of all that the banks offer the command is chosen that is ready first; of those ready together the one of the first class, and within it the oldest request's.
  * A row is closed only when nothing queued wants it or a request is overaged.
  */
-import {
-  BANK,
-  BANK_MORE,
-  CHANNEL,
-  CLASS,
-  COMMAND,
-  ENTRY,
-  GROUP,
-  KEY,
-  LONG_AGO,
-  MASK,
-  NEVER,
-  RANK,
-} from './layout.js';
+import type { ChannelState } from './channel-state.js';
+import { BANK, BANK_MORE, CLASS, COMMAND, ENTRY, GROUP, KEY, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
 import { updateKey } from './offers.js';
 import { moreAt } from './requests.js';
 import { type DramState, firstBankOf, rankAt } from './state.js';
 import { earliest, earliestPrechargeAll, earliestRefresh } from './timing.js';
 
 const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
-const { STRIDE: CHANNEL_STRIDE, NEXT, CHOSEN_COMMAND, CHOSEN_AT, CHOSEN_ENTRY, CHOSEN_CLASS } = CHANNEL;
-const { WRITE_MODE, QUEUED, HELD, AGED, AGE_CHECK, REFRESH_NEXT, CHOSEN_NEXT_BOUND, SCAN_AT, SCAN_SECOND } =
-  CHANNEL;
-const { CAPACITY, DRAIN_ABOVE, DRAIN_BELOW, LOOK_AHEAD, WAITING } = CHANNEL;
 const {
   STRIDE: BANK_STRIDE,
   READY: BANK_READY,
@@ -58,18 +42,17 @@ const ACTIVATE_WINDOW_STEP = (CLASS.QUEUED - CLASS.ACTIVATE_WINDOW) << CLASS_SHI
 const NO_KEY = 2 ** 31 - 1;
 
 /** Chooses a channel's next command, to be issued at `from` or later, and writes it to the channel's words. */
-export function choose(d: DramState, channel: number, from: number): void {
+export function choose(d: DramState, ch: ChannelState, from: number): void {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  if (words[c + HELD] === 0) {
-    words[c + NEXT] = NEVER;
+  if (ch.held === 0) {
+    ch.next = NEVER;
     return;
   }
-  if (from >= words[c + AGE_CHECK]) checkAge(d, channel, from);
-  words[c + WRITE_MODE] = modeOf(words, c);
-  const due = words[c + REFRESH_NEXT];
-  if (from < due) chooseOffer(d, channel, from, LONG_AGO);
-  if (from >= due || words[c + NEXT] >= due) chooseRefreshing(d, channel, from < due ? due : from);
+  if (from >= ch.ageCheck) checkAge(d, ch, from);
+  ch.writeMode = modeOf(words, ch);
+  const due = ch.refreshNext;
+  if (from < due) chooseOffer(d, ch, from, LONG_AGO);
+  if (from >= due || ch.next >= due) chooseRefreshing(d, ch, from < due ? due : from);
 }
 
 /**
@@ -78,28 +61,27 @@ export function choose(d: DramState, channel: number, from: number): void {
  */
 export function reconsider(
   d: DramState,
-  channel: number,
+  ch: ChannelState,
   at: number,
   direction: number,
   entry: number,
   from: number,
 ): boolean {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const mode = words[c + WRITE_MODE];
-  const aging = from >= words[c + AGE_CHECK];
+  const mode = ch.writeMode;
+  const aging = from >= ch.ageCheck;
   // One more of the kind that is served changes no mode.
-  const sameMode = direction === mode || modeOf(words, c) === mode;
+  const sameMode = direction === mode || modeOf(words, ch) === mode;
   if (sameMode && !aging && words[at + OFFER_ENTRY + direction] !== entry) return false;
-  const chosen = words[c + NEXT];
+  const chosen = ch.next;
   if (
     aging ||
     !sameMode ||
-    chosen >= words[c + REFRESH_NEXT] ||
-    words[c + CHOSEN_COMMAND] >= PRECHARGE_ALL ||
-    words[c + CHOSEN_AT] === at
+    chosen >= ch.refreshNext ||
+    ch.chosenCommand >= PRECHARGE_ALL ||
+    ch.chosenAt === at
   ) {
-    choose(d, channel, from);
+    choose(d, ch, from);
     return true;
   }
   const command = words[at + OFFER + mode];
@@ -108,17 +90,17 @@ export function reconsider(
   const cycle = ready < from ? from : ready;
   if (cycle > chosen) return false;
   if (command === ACTIVATE && words[words[at + RANK_AT] + WINDOW_BOUND] !== 0) {
-    choose(d, channel, from);
+    choose(d, ch, from);
     return true;
   }
   // Being the youngest of the last class, the newcomer has to be ready strictly earlier.
   if (cycle === chosen) return false;
-  words[c + NEXT] = cycle;
-  words[c + CHOSEN_CLASS] = CLASS_QUEUED;
-  words[c + CHOSEN_COMMAND] = command;
-  words[c + CHOSEN_AT] = at;
-  words[c + CHOSEN_ENTRY] = words[at + OFFER_ENTRY + mode];
-  words[c + CHOSEN_NEXT_BOUND] = from;
+  ch.next = cycle;
+  ch.chosenClass = CLASS_QUEUED;
+  ch.chosenCommand = command;
+  ch.chosenAt = at;
+  ch.chosenEntry = words[at + OFFER_ENTRY + mode];
+  ch.chosenNextBound = from;
   return true;
 }
 
@@ -128,14 +110,13 @@ export function reconsider(
  * This is the innermost loop of the model. Banks are looked at by the kind of their offer, the kind first that may be ready first; kinds that cannot be
  * ready as early as the best offer so far are not looked at. Most decisions look at one kind.
  */
-function chooseOffer(d: DramState, channel: number, from: number, dueBy: number): void {
+function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number): void {
   const { words, ranks } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const mode = words[c + WRITE_MODE];
+  const mode = ch.writeMode;
   let best = NO_KEY;
   let bestAt = -1;
   let second = NO_KEY;
-  for (let r = channel * ranks; r < (channel + 1) * ranks; r++) {
+  for (let r = ch.index * ranks; r < (ch.index + 1) * ranks; r++) {
     const rank = d.ranksAt + r * RANK_STRIDE;
     const masks = d.masksAt + r * MASK_STRIDE;
     const banks = d.banksAt + ((r * BANK_STRIDE) << d.rankShift);
@@ -166,43 +147,43 @@ function chooseOffer(d: DramState, channel: number, from: number, dueBy: number)
       if (first === readFrom) {
         readFrom = NEVER;
         kind += OPENED;
-        key = scanColumns(words, c, words[kind], banks, rank, from, 0, BANK_KEY, OPENED_BANK_STEP);
+        key = scanColumns(words, ch, words[kind], banks, rank, from, 0, BANK_KEY, OPENED_BANK_STEP);
       } else if (first === activateFrom) {
         activateFrom = NEVER;
         kind += ACTIVATE_MASK + mode;
-        key = scanActivates(words, c, words[kind], banks, rank, from, BANK_KEY + mode);
+        key = scanActivates(words, ch, words[kind], banks, rank, from, BANK_KEY + mode);
       } else if (first === prechargeFrom) {
         prechargeFrom = NEVER;
         kind += PRECHARGE_MASK + mode;
-        key = scanPrecharges(words, c, words[kind], banks, from, BANK_KEY + mode);
+        key = scanPrecharges(words, ch, words[kind], banks, from, BANK_KEY + mode);
       } else if (first === columnFrom) {
         columnFrom = NEVER;
         kind += COLUMN + mode;
-        key = scanColumns(words, c, words[kind], banks, rank, from, mode, BANK_KEY + mode, 0);
+        key = scanColumns(words, ch, words[kind], banks, rank, from, mode, BANK_KEY + mode, 0);
       } else {
         writeFrom = NEVER;
         kind += OPENED + 1;
-        key = scanColumns(words, c, words[kind], banks, rank, from, 1, BANK_KEY, OPENED_BANK_STEP);
+        key = scanColumns(words, ch, words[kind], banks, rank, from, 1, BANK_KEY, OPENED_BANK_STEP);
       }
       words[kind + BOUND] = from + (key >> DELAY_SHIFT);
       if (key < best) {
         best = key;
-        bestAt = words[c + SCAN_AT];
-        second = words[c + SCAN_SECOND];
+        bestAt = ch.scanAt;
+        second = ch.scanSecond;
       }
     }
   }
   if (bestAt < 0) {
-    words[c + NEXT] = NEVER;
+    ch.next = NEVER;
     return;
   }
   const active = words[bestAt + ACTIVE];
-  words[c + NEXT] = from + (best >> DELAY_SHIFT);
-  words[c + CHOSEN_CLASS] = (best >> CLASS_SHIFT) & CLASS_MASK;
-  words[c + CHOSEN_AT] = bestAt;
-  words[c + CHOSEN_ENTRY] = active >= 0 ? active : words[bestAt + OFFER_ENTRY + mode];
-  words[c + CHOSEN_COMMAND] = active >= 0 ? words[active + LIST] & 1 : words[bestAt + OFFER + mode];
-  words[c + CHOSEN_NEXT_BOUND] = from + (second >> DELAY_SHIFT);
+  ch.next = from + (best >> DELAY_SHIFT);
+  ch.chosenClass = (best >> CLASS_SHIFT) & CLASS_MASK;
+  ch.chosenAt = bestAt;
+  ch.chosenEntry = active >= 0 ? active : words[bestAt + OFFER_ENTRY + mode];
+  ch.chosenCommand = active >= 0 ? words[active + LIST] & 1 : words[bestAt + OFFER + mode];
+  ch.chosenNextBound = from + (second >> DELAY_SHIFT);
 }
 
 /*
@@ -213,7 +194,7 @@ function chooseOffer(d: DramState, channel: number, from: number, dueBy: number)
 /** Column commands of one direction. `step` is added to the key of one that has waited for its bank alone, unless it is the overaged request's. */
 function scanColumns(
   words: Int32Array,
-  c: number,
+  ch: ChannelState,
   mask: number,
   banks: number,
   rank: number,
@@ -247,15 +228,15 @@ function scanColumns(
     best += (offer - best) & less;
     bestAt += (at - bestAt) & less;
   }
-  words[c + SCAN_AT] = bestAt;
-  words[c + SCAN_SECOND] = second;
+  ch.scanAt = bestAt;
+  ch.scanSecond = second;
   return best;
 }
 
 /** Activates. One that the four-activate window alone holds back goes before other queued commands. */
 function scanActivates(
   words: Int32Array,
-  c: number,
+  ch: ChannelState,
   mask: number,
   banks: number,
   rank: number,
@@ -286,15 +267,15 @@ function scanActivates(
     best += (offer - best) & less;
     bestAt += (at - bestAt) & less;
   }
-  words[c + SCAN_AT] = bestAt;
-  words[c + SCAN_SECOND] = second;
+  ch.scanAt = bestAt;
+  ch.scanSecond = second;
   return best;
 }
 
 /** Precharges, which only their own bank holds back. */
 function scanPrecharges(
   words: Int32Array,
-  c: number,
+  ch: ChannelState,
   mask: number,
   banks: number,
   from: number,
@@ -313,8 +294,8 @@ function scanPrecharges(
     best += (offer - best) & less;
     bestAt += (at - bestAt) & less;
   }
-  words[c + SCAN_AT] = bestAt;
-  words[c + SCAN_SECOND] = second;
+  ch.scanAt = bestAt;
+  ch.scanSecond = second;
   return best;
 }
 
@@ -322,22 +303,21 @@ function scanPrecharges(
  * A cycle before which no command answers a request or makes room in a full queue: that of the chosen command, or later if that opens or closes a row and what would be
  * read or written after it is known well enough.
  */
-export function nextToTell(d: DramState, channel: number): number {
+export function nextToTell(d: DramState, ch: ChannelState): number {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const next = words[c + NEXT];
-  const command = words[c + CHOSEN_COMMAND];
+  const next = ch.next;
+  const command = ch.chosenCommand;
   if (
     (command !== ACTIVATE && command !== PRECHARGE) ||
     next === NEVER ||
-    words[c + WAITING] > 0 ||
-    words[c + QUEUED] >= words[c + CAPACITY] ||
-    words[c + QUEUED + 1] >= words[c + CAPACITY + 1]
+    ch.waiting > 0 ||
+    ch.queuedReads >= ch.readCapacity ||
+    ch.queuedWrites >= ch.writeCapacity
   )
     return next;
-  const masks = d.masksAt + channel * MASK_STRIDE;
+  const masks = d.masksAt + ch.index * MASK_STRIDE;
   if ((words[masks + COLUMN] | words[masks + COLUMN + 1]) !== 0) return next;
-  let column = next + words[c + LOOK_AHEAD];
+  let column = next + ch.lookAhead;
   for (let opened = masks + OPENED; opened < masks + OPENED + 2; opened++) {
     if (words[opened] !== 0 && words[opened + BOUND] < column) column = words[opened + BOUND];
   }
@@ -345,59 +325,54 @@ export function nextToTell(d: DramState, channel: number): number {
 }
 
 /** Chooses while a refresh is due: ranks finish what they have opened, close all banks, refresh; the other ranks work on. */
-function chooseRefreshing(d: DramState, channel: number, from: number): void {
+function chooseRefreshing(d: DramState, ch: ChannelState, from: number): void {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
   let now = from;
   for (;;) {
-    chooseOffer(d, channel, now, now);
+    chooseOffer(d, ch, now, now);
     let nextDue = NEVER;
     for (let rank = 0; rank < d.ranks; rank++) {
-      const at = rankAt(d, channel, rank);
+      const at = rankAt(d, ch.index, rank);
       const due = words[at + REFRESH_DUE];
-      if (due <= now) considerRefresh(d, channel, at, now);
+      if (due <= now) considerRefresh(d, ch, at, now);
       else if (due < nextDue) nextDue = due;
     }
-    if (words[c + NEXT] < nextDue || nextDue === NEVER) return;
+    if (ch.next < nextDue || nextDue === NEVER) return;
     now = nextDue;
   }
 }
 
 /** The next step of a rank's refresh, if it comes before the choice so far. None while a row just opened awaits its column command. */
-function considerRefresh(d: DramState, channel: number, rank: number, from: number): void {
+function considerRefresh(d: DramState, ch: ChannelState, rank: number, from: number): void {
   const { words } = d;
-  const c = channel * CHANNEL_STRIDE;
   const first = firstBankOf(d, rank);
   for (let at = first; at < first + d.banksPerRank * BANK_STRIDE; at += BANK_STRIDE) {
     if (words[at + ACTIVE] >= 0) return;
   }
   const close = earliestPrechargeAll(d, rank);
   const cycle = Math.max(from, close >= 0 ? close : earliestRefresh(d, rank));
-  if (cycle > words[c + NEXT] || (cycle === words[c + NEXT] && words[c + CHOSEN_CLASS] <= CLASS_REFRESH))
-    return;
-  words[c + NEXT] = cycle;
-  words[c + CHOSEN_COMMAND] = close >= 0 ? PRECHARGE_ALL : REFRESH;
-  words[c + CHOSEN_AT] = rank;
-  words[c + CHOSEN_ENTRY] = -1;
-  words[c + CHOSEN_CLASS] = CLASS_REFRESH;
+  if (cycle > ch.next || (cycle === ch.next && ch.chosenClass <= CLASS_REFRESH)) return;
+  ch.next = cycle;
+  ch.chosenCommand = close >= 0 ? PRECHARGE_ALL : REFRESH;
+  ch.chosenAt = rank;
+  ch.chosenEntry = -1;
+  ch.chosenClass = CLASS_REFRESH;
 }
 
 /** The mode that the queues call for: drain above the high watermark or when no read waits, until below the low one. */
-function modeOf(words: Int32Array, c: number): number {
-  const aged = words[c + AGED];
+function modeOf(words: Int32Array, ch: ChannelState): number {
+  const aged = ch.aged;
   if (aged >= 0) return words[aged + LIST] & 1;
-  const reads = words[c + QUEUED];
-  const writes = words[c + QUEUED + 1];
-  if (words[c + WRITE_MODE] === 0)
-    return writes > words[c + DRAIN_ABOVE] || (reads === 0 && writes > 0) ? 1 : 0;
-  return reads > 0 && (writes < words[c + DRAIN_BELOW] || writes === 0) ? 0 : 1;
+  const reads = ch.queuedReads;
+  const writes = ch.queuedWrites;
+  if (ch.writeMode === 0) return writes > ch.drainAbove || (reads === 0 && writes > 0) ? 1 : 0;
+  return reads > 0 && (writes < ch.drainBelow || writes === 0) ? 0 : 1;
 }
 
 /** Finds the oldest request held, and whether it has passed the age limit. Runs at most once per `ageLimit` cycles and overaged request. */
-function checkAge(d: DramState, channel: number, now: number): void {
+function checkAge(d: DramState, ch: ChannelState, now: number): void {
   const { words, banksPerChannel } = d;
-  const c = channel * CHANNEL_STRIDE;
-  const first = d.banksAt + channel * banksPerChannel * BANK_STRIDE;
+  const first = d.banksAt + ch.index * banksPerChannel * BANK_STRIDE;
   let oldest = -1;
   for (let at = first; at < first + banksPerChannel * BANK_STRIDE; at += BANK_STRIDE) {
     const more = moreAt(d, at);
@@ -406,9 +381,9 @@ function checkAge(d: DramState, channel: number, now: number): void {
     oldest = olderOf(words, oldest, words[more + HEAD + 1]);
   }
   const limit = words[oldest + ACCEPTED] + d.ageLimit;
-  words[c + AGED] = limit <= now ? oldest : -1;
-  words[c + AGE_CHECK] = limit <= now ? NEVER : limit;
-  if (limit <= now) updateKey(d, channel, words[oldest + LIST] & ~1);
+  ch.aged = limit <= now ? oldest : -1;
+  ch.ageCheck = limit <= now ? NEVER : limit;
+  if (limit <= now) updateKey(d, ch, words[oldest + LIST] & ~1);
 }
 
 function olderOf(words: Int32Array, first: number, second: number): number {

@@ -1,24 +1,14 @@
 import type { DramMemorySpec, DramTimings } from '../spec.js';
 import { type BusAccount, createBusAccount, rebaseAccount } from './account.js';
+import { type ChannelState, createChannelState } from './channel-state.js';
 import { type ColumnGaps, columnGaps } from './gaps.js';
-import {
-  BANK,
-  BANK_MORE,
-  CHANNEL,
-  COUNTER,
-  ENTRY,
-  GROUP,
-  KEY,
-  LONG_AGO,
-  MASK,
-  NEVER,
-  RANK,
-} from './layout.js';
+import { BANK, BANK_MORE, COUNTER, ENTRY, GROUP, KEY, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
 import { ROW_POLICIES, type RowPolicy } from './row-policy.js';
 
 /** All state of a DRAM's channels as plain data, with what of the spec their hot functions need. See `layout.ts` for the words. */
 export interface DramState {
   readonly words: Int32Array;
+  readonly channelStates: readonly ChannelState[];
   readonly counters: Float64Array;
   /** Arrival time of each request entry. */
   readonly arrivalPs: Float64Array;
@@ -35,7 +25,7 @@ export interface DramState {
   /** One less than it. */
   readonly bankMask: number;
   readonly entriesPerChannel: number;
-  /** First words of the sections. Channels start at word 0. */
+  /** First words of the sections. Ranks start at word 0. */
   readonly ranksAt: number;
   readonly groupsAt: number;
   readonly banksAt: number;
@@ -72,27 +62,20 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     );
   }
   const aligned = (words: number): number => Math.ceil(words / 16) * 16;
-  const ranksAt = aligned(channels * CHANNEL.STRIDE);
-  const groupsAt = ranksAt + aligned(channels * ranks * RANK.STRIDE);
+  const ranksAt = 0;
+  const groupsAt = aligned(channels * ranks * RANK.STRIDE);
   const banksAt = groupsAt + aligned(channels * ranks * bankGroups * GROUP.STRIDE);
   const moreAt = banksAt + channels * banksPerChannel * BANK.STRIDE;
   const masksAt = moreAt + aligned(channels * banksPerChannel * BANK_MORE.STRIDE);
   const entriesAt = masksAt + aligned(channels * ranks * MASK.STRIDE);
   const words = new Int32Array(entriesAt + channels * entriesPerChannel * ENTRY.STRIDE);
 
+  const channelStates: ChannelState[] = [];
   for (let channel = 0; channel < channels; channel++) {
-    const c = channel * CHANNEL.STRIDE;
-    words[c + CHANNEL.NEXT] = NEVER;
-    words[c + CHANNEL.TOLD] = NEVER;
-    words[c + CHANNEL.CAPACITY] = controller.readQueueEntries;
-    words[c + CHANNEL.CAPACITY + 1] = controller.writeQueueEntries;
-    words[c + CHANNEL.DRAIN_ABOVE] = Math.floor(controller.writeHighWatermark * controller.writeQueueEntries);
-    words[c + CHANNEL.DRAIN_BELOW] = Math.ceil(controller.writeLowWatermark * controller.writeQueueEntries);
-    words[c + CHANNEL.LOOK_AHEAD] = ranks === 1 ? timings.nRCD : 0;
-    words[c + CHANNEL.AGED] = -1;
-    words[c + CHANNEL.REFRESH_NEXT] = controller.refresh ? Math.floor(nREFI / ranks) : NEVER;
     const first = entriesAt + channel * entriesPerChannel * ENTRY.STRIDE;
-    words[c + CHANNEL.FREE] = first;
+    const refreshNext = controller.refresh ? Math.floor(nREFI / ranks) : NEVER;
+    const lookAhead = ranks === 1 ? timings.nRCD : 0;
+    channelStates.push(createChannelState(channel, controller, first, refreshNext, lookAhead));
     for (let i = 0; i < entriesPerChannel; i++) {
       words[first + i * ENTRY.STRIDE + ENTRY.NEXT] =
         i + 1 < entriesPerChannel ? first + (i + 1) * ENTRY.STRIDE : -1;
@@ -120,6 +103,7 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
 
   return {
     words,
+    channelStates,
     counters: new Float64Array(channels * COUNTER.STRIDE),
     arrivalPs: new Float64Array(channels * entriesPerChannel),
     baseCycle: new Float64Array(channels),
@@ -161,18 +145,19 @@ export function firstBankOf(d: DramState, rank: number): number {
 }
 
 /** Moves all cycles of a channel back by `cycles`, at most `REBASE_AT`, and its base cycle up. */
-export function rebaseChannel(d: DramState, channel: number, cycles: number): void {
+export function rebaseChannel(d: DramState, ch: ChannelState, cycles: number): void {
   const { words } = d;
+  const channel = ch.index;
+  const moved = (cycle: number): number => Math.max(LONG_AGO, cycle - cycles);
   const shift = (from: number, count: number): void => {
-    for (let i = from; i < from + count; i++) words[i] = Math.max(LONG_AGO, words[i] - cycles);
+    for (let i = from; i < from + count; i++) words[i] = moved(words[i]);
   };
-  const c = channel * CHANNEL.STRIDE;
-  shift(c + CHANNEL.COMMAND_FREE, 1);
-  words[c + CHANNEL.CHOSEN_NEXT_BOUND] = LONG_AGO;
-  if (words[c + CHANNEL.NEXT] !== NEVER) shift(c + CHANNEL.NEXT, 1);
-  if (words[c + CHANNEL.TOLD] !== NEVER) shift(c + CHANNEL.TOLD, 1);
-  words[c + CHANNEL.AGE_CHECK] = 0;
-  if (d.refresh) shift(c + CHANNEL.REFRESH_NEXT, 1);
+  ch.commandFree = moved(ch.commandFree);
+  ch.chosenNextBound = LONG_AGO;
+  if (ch.next !== NEVER) ch.next = moved(ch.next);
+  if (ch.told !== NEVER) ch.told = moved(ch.told);
+  ch.ageCheck = 0;
+  if (d.refresh) ch.refreshNext = moved(ch.refreshNext);
   for (let rank = 0; rank < d.ranks; rank++) {
     const at = rankAt(d, channel, rank);
     shift(at, RANK.FOUR_ACTIVATES + 4);
