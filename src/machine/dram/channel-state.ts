@@ -18,7 +18,8 @@ export interface ChannelState {
   chosenEntry: number;
   /** Priority class of the chosen command. */
   chosenClass: number;
-  /** Earliest cycle of the other offers of the chosen one's kind in its rank: the bound of that kind once the chosen one is issued. */
+  /** Word of the bound of the chosen command's kind in its rank, and what it becomes once the command is issued: the earliest cycle of the kind's other offers. */
+  chosenBoundAt: number;
   chosenNextBound: number;
   /** What a look at the offers of one kind has found beside the best key: its bank, and the second best key. */
   scanAt: number;
@@ -71,6 +72,7 @@ export function createChannelState(
     chosenAt: 0,
     chosenEntry: 0,
     chosenClass: 0,
+    chosenBoundAt: -1,
     chosenNextBound: 0,
     scanAt: 0,
     scanSecond: 0,

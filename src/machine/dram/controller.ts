@@ -2,7 +2,7 @@
 import { accountBurst, accountWake } from './account.js';
 import { type ChannelState, capacityOf, countQueued, queuedOf } from './channel-state.js';
 import { BANK, BANK_MORE, COMMAND, COUNTER, ENTRY, FOUND, SEQUENCE_LIMIT } from './layout.js';
-import { offerOpened, raiseBound, renumber, updateOffer, updateOffers, withdrawOpened } from './offers.js';
+import { offerOpened, renumber, updateOffer, updateOffers, withdrawOpened } from './offers.js';
 import { catchUpRefresh, closeBank, closeRank, refresh } from './refresh.js';
 import {
   addRequest,
@@ -75,7 +75,8 @@ export function issue(d: DramState, ch: ChannelState, cycle: number): number {
   const at = ch.chosenAt;
   const entry = ch.chosenEntry;
   const command = ch.chosenCommand;
-  if (command < PRECHARGE_ALL) raiseBound(d, ch, at, command);
+  // Of the command's kind there remain the others; set before the command changes what its bank offers.
+  if (command < PRECHARGE_ALL) words[ch.chosenBoundAt] = ch.chosenNextBound;
   switch (command) {
     case READ:
     case WRITE:

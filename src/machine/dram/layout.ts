@@ -1,5 +1,6 @@
 /**
- * Where things stand in the one Int32Array that holds all integer state of a DRAM: channels, ranks, bank groups, banks, request entries.
+ * Where things stand in the one Int32Array that holds the integer state of a DRAM below its channels: ranks, bank groups, banks, request entries. (For channels see
+ * `channel-state.ts`.)
  * Instances are named by the offset of their first word; offsets are even. Cycles are memory cycles relative to the channel's base cycle.
  *
  * Hot modules copy what they use into constants of their own (`const { OPEN_ROW } = BANK`): the engine folds a module's own constants into the

@@ -143,11 +143,9 @@ export function updateKey(d: DramState, ch: ChannelState, at: number): void {
   }
 }
 
-/** The chosen command is being issued: of its kind there remain the others. To be called before the command changes what the bank offers. */
-export function raiseBound(d: DramState, ch: ChannelState, at: number, command: number): void {
-  const { words } = d;
-  const kind = words[at + ACTIVE] >= 0 ? OPENED + command : kindOf(command) + ch.writeMode;
-  words[masksOf(d, at) + BOUND + kind] = ch.chosenNextBound;
+/** Word of the bound of a kind of queued command: what a bank offers while a direction is served. */
+export function boundOf(d: DramState, at: number, command: number, direction: number): number {
+  return masksOf(d, at) + BOUND + kindOf(command) + direction;
 }
 
 /** The masks of a kind of queued command: those of reads; of writes in the next word. */

@@ -69,8 +69,11 @@ export function findHits(d: DramState, at: number): void {
   const { words } = d;
   const row = words[at + OPEN_ROW];
   const more = moreAt(d, at);
-  words[at + HIT] = nextForRow(words, words[more + HEAD], row);
-  words[at + HIT + 1] = nextForRow(words, words[more + HEAD + 1], row);
+  const read = words[more + HEAD];
+  const write = words[more + HEAD + 1];
+  // Few banks have requests beside the one that opened the row.
+  words[at + HIT] = read < 0 ? -1 : nextForRow(words, read, row);
+  words[at + HIT + 1] = write < 0 ? -1 : nextForRow(words, write, row);
 }
 
 /** Forgets the hits of a bank that has been closed. */

@@ -2,16 +2,17 @@
  * FR-FCFS: of all that the banks offer the command is chosen that is ready first; of those ready together the one of the first class, and within it the oldest request's.
  * A row is closed only when nothing queued wants it or a request is overaged.
  */
+import { checkAge } from './age.js';
 import type { ChannelState } from './channel-state.js';
-import { BANK, BANK_MORE, CLASS, COMMAND, ENTRY, GROUP, KEY, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
-import { updateKey } from './offers.js';
-import { moreAt } from './requests.js';
+import { BANK, CLASS, COMMAND, ENTRY, GROUP, KEY, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
+import { boundOf } from './offers.js';
 import { type DramState, firstBankOf, rankAt } from './state.js';
 import { earliest, earliestPrechargeAll, earliestRefresh } from './timing.js';
 
 const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
 const {
   STRIDE: BANK_STRIDE,
+  SHIFT: BANK_SHIFT,
   READY: BANK_READY,
   GROUP_AT,
   RANK_AT,
@@ -20,7 +21,6 @@ const {
   OFFER_ENTRY,
   KEY: BANK_KEY,
 } = BANK;
-const { HEAD } = BANK_MORE;
 const { READY: GROUP_READY } = GROUP;
 const { STRIDE: RANK_STRIDE, READY: RANK_READY, REFRESH_DUE, WINDOW_BOUND } = RANK;
 const {
@@ -31,7 +31,7 @@ const {
   PRECHARGE: PRECHARGE_MASK,
   BOUND,
 } = MASK;
-const { LIST, ACCEPTED, SEQUENCE } = ENTRY;
+const { LIST } = ENTRY;
 const { CLASS_SHIFT, DELAY_SHIFT } = KEY;
 const CLASS_MASK = 7;
 const CLASS_REFRESH = CLASS.REFRESH;
@@ -40,8 +40,10 @@ const CLASS_QUEUED = CLASS.QUEUED;
 const OPENED_BANK_STEP = (CLASS.OPENED_BANK - CLASS.OPENED_BUS) << CLASS_SHIFT;
 const ACTIVATE_WINDOW_STEP = (CLASS.QUEUED - CLASS.ACTIVATE_WINDOW) << CLASS_SHIFT;
 const NO_KEY = 2 ** 31 - 1;
+/** Shifted right by a word's leading zeros: the bits below its highest one. */
+const BELOW_TOP = 2 ** 31 - 1;
 
-/** Chooses a channel's next command, to be issued at `from` or later, and writes it to the channel's words. */
+/** Chooses a channel's next command, to be issued at `from` or later, and writes it to the channel's state. */
 export function choose(d: DramState, ch: ChannelState, from: number): void {
   const { words } = d;
   if (ch.held === 0) {
@@ -100,6 +102,7 @@ export function reconsider(
   ch.chosenCommand = command;
   ch.chosenAt = at;
   ch.chosenEntry = words[at + OFFER_ENTRY + mode];
+  ch.chosenBoundAt = boundOf(d, at, command, mode);
   ch.chosenNextBound = from;
   return true;
 }
@@ -116,6 +119,7 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
   let best = NO_KEY;
   let bestAt = -1;
   let second = NO_KEY;
+  let boundAt = -1;
   for (let r = ch.index * ranks; r < (ch.index + 1) * ranks; r++) {
     const rank = d.ranksAt + r * RANK_STRIDE;
     const masks = d.masksAt + r * MASK_STRIDE;
@@ -144,11 +148,7 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
       if (first === NEVER || first - from > best >> DELAY_SHIFT) break;
       let key = NO_KEY;
       let kind = masks;
-      if (first === readFrom) {
-        readFrom = NEVER;
-        kind += OPENED;
-        key = scanColumns(words, ch, words[kind], banks, rank, from, 0, BANK_KEY, OPENED_BANK_STEP);
-      } else if (first === activateFrom) {
+      if (first === activateFrom) {
         activateFrom = NEVER;
         kind += ACTIVATE_MASK + mode;
         key = scanActivates(words, ch, words[kind], banks, rank, from, BANK_KEY + mode);
@@ -156,20 +156,32 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
         prechargeFrom = NEVER;
         kind += PRECHARGE_MASK + mode;
         key = scanPrecharges(words, ch, words[kind], banks, from, BANK_KEY + mode);
-      } else if (first === columnFrom) {
-        columnFrom = NEVER;
-        kind += COLUMN + mode;
-        key = scanColumns(words, ch, words[kind], banks, rank, from, mode, BANK_KEY + mode, 0);
       } else {
-        writeFrom = NEVER;
-        kind += OPENED + 1;
-        key = scanColumns(words, ch, words[kind], banks, rank, from, 1, BANK_KEY, OPENED_BANK_STEP);
+        let direction = 0;
+        let keyWord = BANK_KEY;
+        let step = OPENED_BANK_STEP;
+        if (first === readFrom) {
+          readFrom = NEVER;
+          kind += OPENED;
+        } else if (first === columnFrom) {
+          columnFrom = NEVER;
+          kind += COLUMN + mode;
+          direction = mode;
+          keyWord += mode;
+          step = 0;
+        } else {
+          writeFrom = NEVER;
+          kind += OPENED + 1;
+          direction = 1;
+        }
+        key = scanColumns(words, ch, words[kind], banks, rank, from, direction, keyWord, step);
       }
       words[kind + BOUND] = from + (key >> DELAY_SHIFT);
       if (key < best) {
         best = key;
         bestAt = ch.scanAt;
         second = ch.scanSecond;
+        boundAt = kind + BOUND;
       }
     }
   }
@@ -183,6 +195,7 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
   ch.chosenAt = bestAt;
   ch.chosenEntry = active >= 0 ? active : words[bestAt + OFFER_ENTRY + mode];
   ch.chosenCommand = active >= 0 ? words[active + LIST] & 1 : words[bestAt + OFFER + mode];
+  ch.chosenBoundAt = boundAt;
   ch.chosenNextBound = from + (second >> DELAY_SHIFT);
 }
 
@@ -206,14 +219,17 @@ function scanColumns(
   const ready = BANK_READY + command;
   const groupWord = GROUP_READY + command;
   const rankReady = words[rank + RANK_READY + command];
+  const last = banks + (31 << BANK_SHIFT);
   let best = NO_KEY;
   let second = NO_KEY;
   let bestAt = 0;
-  for (let left = mask; left !== 0; left &= left - 1) {
-    const at = banks + (31 - Math.clz32(left & -left)) * BANK_STRIDE;
+  for (let left = mask; left !== 0; ) {
+    const zeros = Math.clz32(left);
+    left &= BELOW_TOP >>> zeros;
+    const at = (last - (zeros << BANK_SHIFT)) | 0;
     const own = words[at + ready];
     const gap = (words[words[at + GROUP_AT] + groupWord] - rankReady) | 0;
-    const shared = rankReady + (gap & ~(gap >> 31));
+    const shared = (rankReady + (gap & ~(gap >> 31))) | 0;
     const key = words[at + keyWord];
     const late = (shared - own) | 0;
     const delay = (own + (late & ~(late >> 31)) - from) | 0;
@@ -223,10 +239,11 @@ function scanColumns(
         (((late - 1) >> 31) & step & (-(key >> CLASS_SHIFT) >> 31))) |
       0;
     const less = (offer - best) >> 31;
-    const larger = offer - ((offer - best) & less);
-    second += (larger - second) & ((larger - second) >> 31);
-    best += (offer - best) & less;
-    bestAt += (at - bestAt) & less;
+    const lower = (offer - best) & less;
+    const larger = (offer - lower) | 0;
+    second = (second + ((larger - second) & ((larger - second) >> 31))) | 0;
+    best = (best + lower) | 0;
+    bestAt = (bestAt + ((at - bestAt) & less)) | 0;
   }
   ch.scanAt = bestAt;
   ch.scanSecond = second;
@@ -245,27 +262,30 @@ function scanActivates(
 ): number {
   const rankReady = words[rank + RANK_READY + ACTIVATE];
   const step = words[rank + WINDOW_BOUND] & ACTIVATE_WINDOW_STEP;
+  /** No activate is ready before, and its delay. */
+  const shared = rankReady < from ? from : rankReady;
+  const delay = shared - from;
+  const last = banks + (31 << BANK_SHIFT);
   let best = NO_KEY;
   let second = NO_KEY;
   let bestAt = 0;
-  for (let left = mask; left !== 0; left &= left - 1) {
-    const at = banks + (31 - Math.clz32(left & -left)) * BANK_STRIDE;
+  for (let left = mask; left !== 0; ) {
+    const zeros = Math.clz32(left);
+    left &= BELOW_TOP >>> zeros;
+    const at = (last - (zeros << BANK_SHIFT)) | 0;
     const bank = words[at + BANK_READY + ACTIVATE];
     const gap = (words[words[at + GROUP_AT] + GROUP_READY + ACTIVATE] - bank) | 0;
-    const own = bank + (gap & ~(gap >> 31));
+    const own = (bank + (gap & ~(gap >> 31))) | 0;
     const key = words[at + keyWord];
-    const early = (rankReady - own) | 0;
-    const delay = (own + (early & ~(early >> 31)) - from) | 0;
-    const offer =
-      (((delay & ~(delay >> 31)) << DELAY_SHIFT) +
-        key -
-        (~(early >> 31) & step & (-(key >> CLASS_SHIFT) >> 31))) |
-      0;
+    const wait = (own - shared) | 0;
+    const windowed = step & ~((rankReady - own) >> 31) & (-(key >> CLASS_SHIFT) >> 31);
+    const offer = (((delay + (wait & ~(wait >> 31))) << DELAY_SHIFT) + key - windowed) | 0;
     const less = (offer - best) >> 31;
-    const larger = offer - ((offer - best) & less);
-    second += (larger - second) & ((larger - second) >> 31);
-    best += (offer - best) & less;
-    bestAt += (at - bestAt) & less;
+    const lower = (offer - best) & less;
+    const larger = (offer - lower) | 0;
+    second = (second + ((larger - second) & ((larger - second) >> 31))) | 0;
+    best = (best + lower) | 0;
+    bestAt = (bestAt + ((at - bestAt) & less)) | 0;
   }
   ch.scanAt = bestAt;
   ch.scanSecond = second;
@@ -281,18 +301,22 @@ function scanPrecharges(
   from: number,
   keyWord: number,
 ): number {
+  const last = banks + (31 << BANK_SHIFT);
   let best = NO_KEY;
   let second = NO_KEY;
   let bestAt = 0;
-  for (let left = mask; left !== 0; left &= left - 1) {
-    const at = banks + (31 - Math.clz32(left & -left)) * BANK_STRIDE;
+  for (let left = mask; left !== 0; ) {
+    const zeros = Math.clz32(left);
+    left &= BELOW_TOP >>> zeros;
+    const at = (last - (zeros << BANK_SHIFT)) | 0;
     const delay = (words[at + BANK_READY + PRECHARGE] - from) | 0;
     const offer = (((delay & ~(delay >> 31)) << DELAY_SHIFT) + words[at + keyWord]) | 0;
     const less = (offer - best) >> 31;
-    const larger = offer - ((offer - best) & less);
-    second += (larger - second) & ((larger - second) >> 31);
-    best += (offer - best) & less;
-    bestAt += (at - bestAt) & less;
+    const lower = (offer - best) & less;
+    const larger = (offer - lower) | 0;
+    second = (second + ((larger - second) & ((larger - second) >> 31))) | 0;
+    best = (best + lower) | 0;
+    bestAt = (bestAt + ((at - bestAt) & less)) | 0;
   }
   ch.scanAt = bestAt;
   ch.scanSecond = second;
@@ -356,6 +380,7 @@ function considerRefresh(d: DramState, ch: ChannelState, rank: number, from: num
   ch.chosenCommand = close >= 0 ? PRECHARGE_ALL : REFRESH;
   ch.chosenAt = rank;
   ch.chosenEntry = -1;
+  ch.chosenBoundAt = -1;
   ch.chosenClass = CLASS_REFRESH;
 }
 
@@ -367,26 +392,4 @@ function modeOf(words: Int32Array, ch: ChannelState): number {
   const writes = ch.queuedWrites;
   if (ch.writeMode === 0) return writes > ch.drainAbove || (reads === 0 && writes > 0) ? 1 : 0;
   return reads > 0 && (writes < ch.drainBelow || writes === 0) ? 0 : 1;
-}
-
-/** Finds the oldest request held, and whether it has passed the age limit. Runs at most once per `ageLimit` cycles and overaged request. */
-function checkAge(d: DramState, ch: ChannelState, now: number): void {
-  const { words, banksPerChannel } = d;
-  const first = d.banksAt + ch.index * banksPerChannel * BANK_STRIDE;
-  let oldest = -1;
-  for (let at = first; at < first + banksPerChannel * BANK_STRIDE; at += BANK_STRIDE) {
-    const more = moreAt(d, at);
-    oldest = olderOf(words, oldest, words[at + ACTIVE]);
-    oldest = olderOf(words, oldest, words[more + HEAD]);
-    oldest = olderOf(words, oldest, words[more + HEAD + 1]);
-  }
-  const limit = words[oldest + ACCEPTED] + d.ageLimit;
-  ch.aged = limit <= now ? oldest : -1;
-  ch.ageCheck = limit <= now ? NEVER : limit;
-  if (limit <= now) updateKey(d, ch, words[oldest + LIST] & ~1);
-}
-
-function olderOf(words: Int32Array, first: number, second: number): number {
-  if (second < 0) return first;
-  return first < 0 || words[second + SEQUENCE] < words[first + SEQUENCE] ? second : first;
 }
