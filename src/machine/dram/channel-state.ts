@@ -3,7 +3,7 @@ import { NEVER } from './layout.js';
 
 /**
  * What a channel's controller knows beside its ranks, banks and requests. An object with a field for each word instead of words in the array: a field is one load where
- * an element of an array with a computed index is seven instructions, and every command looks at some fifty of these. Cycles are memory cycles relative to the
+ * an element of an array at a computed index is seven instructions, and every command looks at dozens of these. Cycles are memory cycles relative to the
  * channel's base cycle; all fields hold 32-bit integers.
  */
 export interface ChannelState {
