@@ -40,6 +40,20 @@ const COUNTS: readonly (readonly [string, keyof LevelCounts])[] = [
 /** A row of the references' table, by column. */
 export type Row = Readonly<Record<string, string>>;
 
+/** What names a row, and its columns. */
+export const ROW_COLUMNS: ValidationPlan['columns'] = [
+  { header: 'reference', align: 'left' },
+  { header: 'trace', align: 'left' },
+  { header: 'accesses', align: 'right' },
+  { header: 'caches', align: 'left' },
+  { header: 'level', align: 'right' },
+];
+
+export function nameRow({ simulator, trace = '', accesses = '', geometry = '', level = '' }: Row): string[] {
+  const reference = simulator === 'dinero4' ? 'Dinero IV, flush' : 'reference, no flush';
+  return [reference, trace, accesses, geometry, level];
+}
+
 interface Counted {
   readonly before: readonly LevelCounts[];
   readonly dirty: readonly number[];
@@ -55,11 +69,7 @@ export function planCaches(): ValidationPlan {
       'Plain caches (`normcore replay --functional`) against Dinero IV, which writes dirty lines down at the end (flush), and an independent reference, which does not. ' +
       'Counts are theirs / ours. LRU, FIFO and direct mapping have to agree exactly, random replacement within 0.5 % of misses and of write-backs.',
     columns: [
-      { header: 'reference', align: 'left' },
-      { header: 'trace', align: 'left' },
-      { header: 'accesses', align: 'right' },
-      { header: 'caches', align: 'left' },
-      { header: 'level', align: 'right' },
+      ...ROW_COLUMNS,
       ...['reads', 'writes', 'read misses', 'write misses', 'write-backs', 'dirty at the end'].map(
         (header) => ({ header, align: 'right' as const }),
       ),
@@ -90,7 +100,7 @@ function count({ trace = '', geometry = '', accesses = '' }: Row): Counted {
 }
 
 function compare(row: Row, { before, dirty, after }: Counted): ValidationRow {
-  const { simulator = '', trace = '', accesses = '', geometry = '', level = '' } = row;
+  const { simulator = '', geometry = '', level = '' } = row;
   const at = Number(level) - 1;
   const ours = (simulator === 'dinero4' ? after : before)[at] as LevelCounts;
   const pairs = COUNTS.map(([column, key]) => ({ theirs: Number(row[column]), ours: ours[key] as number }));
@@ -103,11 +113,7 @@ function compare(row: Row, { before, dirty, after }: Counted): ValidationRow {
   const worst = judged.reduce((most, pair) => (deviation(pair) > deviation(most) ? pair : most));
   return {
     cells: [
-      simulator === 'dinero4' ? 'Dinero IV, flush' : 'reference, no flush',
-      trace,
-      accesses,
-      geometry,
-      level,
+      ...nameRow(row),
       ...cells,
       ...(hasDirty ? [] : ['-']),
       formatDeviation(worst.ours, worst.theirs),

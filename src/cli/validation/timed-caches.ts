@@ -9,7 +9,7 @@ import { type AccessBatch, TraceAccess, type TraceReader } from '../../trace/acc
 import { createPattern } from '../../trace/patterns.js';
 import type { TimedLevel } from '../../trace/timed-levels.js';
 import { replayTimed } from '../../trace/timed-replay.js';
-import { GEOMETRIES, type Row, TRACES } from './caches.js';
+import { GEOMETRIES, nameRow, ROW_COLUMNS, type Row, TRACES } from './caches.js';
 import { groupBy, type ValidationPlan } from './job.js';
 
 const LINE_BYTES = 64;
@@ -35,11 +35,7 @@ export function planTimedCaches(): ValidationPlan {
       'The rows of two levels again, on a core with an L1D and a non-inclusive last level, replayed with full timing: misses overlap, a directory keeps them coherent, DRAM serves them. ' +
       'What the caches hold must be what plain caches hold. Counts are theirs / ours; the last level does not tell write misses.',
     columns: [
-      { header: 'reference', align: 'left' },
-      { header: 'trace', align: 'left' },
-      { header: 'accesses', align: 'right' },
-      { header: 'caches', align: 'left' },
-      { header: 'level', align: 'right' },
+      ...ROW_COLUMNS,
       ...['reads', 'writes', 'read misses', 'write misses', 'write-backs'].map((header) => ({
         header,
         align: 'right' as const,
@@ -106,16 +102,11 @@ function readerOf(name: string, accesses: number): TraceReader {
 }
 
 function compare(row: Row, level: TimedLevel): ValidationRow {
-  const { simulator = '', trace = '', accesses = '', geometry = '', level: number = '' } = row;
   const pairs = COUNTS.map(([column, key]) => ({ theirs: Number(row[column]), ours: level[key] }));
   const wrong = pairs.find(({ theirs, ours }) => ours !== null && ours !== theirs);
   return {
     cells: [
-      simulator === 'dinero4' ? 'Dinero IV, flush' : 'reference, no flush',
-      trace,
-      accesses,
-      geometry,
-      number,
+      ...nameRow(row),
       ...pairs.map(({ theirs, ours }) => (ours === null ? '-' : `${theirs} / ${ours}`)),
       wrong === undefined ? '0 %' : formatDeviation(Number(wrong.ours), wrong.theirs),
       'exact',
