@@ -6,6 +6,7 @@ import { readOracle } from '../../report/oracles/read-csv.js';
 import { formatDeviation, type ValidationRow } from '../../report/validation.js';
 import { DEFAULT_SEED } from '../../sweep/point-options.js';
 import { createPattern } from '../../trace/patterns.js';
+import type { TimedLevel } from '../../trace/timed-levels.js';
 import { groupBy, type ValidationPlan } from './job.js';
 
 /** The references' traces as patterns; they are shorter than the 4,194,304 accesses after which the stream starts over. */
@@ -28,8 +29,8 @@ export const GEOMETRIES: Readonly<Record<string, string>> = {
 /** Two streams of random victims agree statistically only. */
 const RANDOM_TOLERANCE = 0.005;
 
-/** Counts of a row, in the order of the columns: the table's name, and where ours is. */
-const COUNTS: readonly (readonly [string, keyof LevelCounts])[] = [
+/** Counts of a row, in the order of the columns: the table's name, and where ours is, of plain caches and of those with timing. */
+export const COUNTS: readonly (readonly [string, Exclude<keyof LevelCounts & keyof TimedLevel, 'name'>])[] = [
   ['reads', 'reads'],
   ['writes', 'writes'],
   ['read_misses', 'readMisses'],
@@ -103,7 +104,7 @@ function compare(row: Row, { before, dirty, after }: Counted): ValidationRow {
   const { simulator = '', geometry = '', level = '' } = row;
   const at = Number(level) - 1;
   const ours = (simulator === 'dinero4' ? after : before)[at] as LevelCounts;
-  const pairs = COUNTS.map(([column, key]) => ({ theirs: Number(row[column]), ours: ours[key] as number }));
+  const pairs = COUNTS.map(([column, key]) => ({ theirs: Number(row[column]), ours: ours[key] }));
   const hasDirty = row.dirty_at_end !== '';
   if (hasDirty) pairs.push({ theirs: Number(row.dirty_at_end), ours: dirty[at] as number });
   const cells = pairs.map((pair) => `${pair.theirs} / ${pair.ours}`);

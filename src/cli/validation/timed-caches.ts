@@ -9,23 +9,14 @@ import { type AccessBatch, TraceAccess, type TraceReader } from '../../trace/acc
 import { createPattern } from '../../trace/patterns.js';
 import type { TimedLevel } from '../../trace/timed-levels.js';
 import { replayTimed } from '../../trace/timed-replay.js';
-import { GEOMETRIES, nameRow, ROW_COLUMNS, type Row, TRACES } from './caches.js';
+import { COUNTS, GEOMETRIES, nameRow, ROW_COLUMNS, type Row, TRACES } from './caches.js';
 import { groupBy, type ValidationPlan } from './job.js';
 
 const LINE_BYTES = 64;
 /** The snoop filter has as many sets as the last level, so that lines of one set share a set of the L1D too, of 8 ways: with more it displaces none. */
 const SNOOP_FILTER_WAYS = 16;
 
-/** Counts of a row that a run with timing gives: the table's name, and where ours is. A last level is not told of the reason why a line comes down, hence of no write misses. */
-const COUNTS: readonly (readonly [string, keyof TimedLevel])[] = [
-  ['reads', 'reads'],
-  ['writes', 'writes'],
-  ['read_misses', 'readMisses'],
-  ['write_misses', 'writeMisses'],
-  ['writebacks', 'writebacks'],
-];
-
-/** The rows of two levels. With three the L2 holds all lines of the L1D, as plain caches do not. */
+/** The rows of two levels, but the write misses of a last level, which is not told why a line comes down. With three the L2 holds all lines of the L1D, as plain caches do not. */
 export function planTimedCaches(): ValidationPlan {
   const twoLevels = readOracle(CACHE_ORACLE).filter(({ geometry = '' }) => geometry.split('+').length === 2);
   const groups = groupBy(twoLevels, ({ trace, geometry, simulator }) => `${trace} ${geometry} ${simulator}`);
