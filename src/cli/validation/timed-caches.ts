@@ -1,5 +1,6 @@
 /** Caches with timing, coherence and DRAM against the same references as plain caches. */
 import { loadMachine } from '../../config/load.js';
+import { LINE_BYTES } from '../../kernel/op-stream.js';
 import { type LevelGeometry, parseGeometry } from '../../machine/cache/functional/geometry.js';
 import type { MachineSpec } from '../../machine/spec.js';
 import { CACHE_ORACLE } from '../../report/oracles/cache.js';
@@ -12,7 +13,6 @@ import { replayTimed } from '../../trace/timed-replay.js';
 import { COUNTS, GEOMETRIES, nameRow, ROW_COLUMNS, type Row, TRACES } from './caches.js';
 import { groupBy, type ValidationPlan } from './job.js';
 
-const LINE_BYTES = 64;
 /** The snoop filter has as many sets as the last level, so that lines of one set share a set of the L1D too, of 8 ways: with more it displaces none. */
 const SNOOP_FILTER_WAYS = 16;
 
