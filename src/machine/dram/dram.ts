@@ -70,6 +70,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
 
   return {
     channels,
+    data: { kind: 'dram', set },
     nextPs: set.nextPs,
     answerPs: set.answerPs,
     unloadedPs: set.unloadedPs,

@@ -1,8 +1,78 @@
 import type { IdealMemorySpec } from '../spec.js';
-import { createRequestRing, popRequest, pushRequest } from './arrival-queue.js';
+import { createRequestRing, popRequest, pushRequest, type RequestRing } from './arrival-queue.js';
 import type { MainMemory } from './memory.js';
 
 const LINE_BYTES = 64;
+
+/** Words of `IdealState.counts`. */
+const READ_LINES = 0;
+const WRITTEN_LINES = 1;
+const READ_LATENCY_PS = 2;
+const COUNTS = 3;
+
+/** All state of an ideal memory's channels as plain data; arrays have an element per channel unless said otherwise. */
+export interface IdealState {
+  readonly latencyPs: number;
+  /** Time of one line on its channel; fractional, 0 with infinite bandwidth. */
+  readonly linePs: number;
+  readonly channelsPerSocket: number;
+  readonly queues: readonly RequestRing[];
+  readonly nextPs: Float64Array;
+  /** When each channel has moved what it has been given; fractional, so that a rate is met exactly over many lines. */
+  readonly freePs: Float64Array;
+  /** One element each, see `MainMemory`. */
+  readonly answerPs: Float64Array;
+  readonly unloadedPs: Float64Array;
+  /** Of all channels together: lines read, lines written, sum of the read latencies in ps. */
+  readonly counts: Float64Array;
+  readonly movedLines: Float64Array;
+}
+
+/** Hands a request to a channel; see `MainMemory.enqueue`. */
+export function enqueueIdeal(
+  m: IdealState,
+  channel: number,
+  line: number,
+  direction: number,
+  timePs: number,
+  tag: number,
+): void {
+  const queue = m.queues[channel];
+  pushRequest(queue, line, direction, timePs, tag);
+  if (queue.count === 1) m.nextPs[channel] = Math.max(timePs, Math.ceil(m.freePs[channel]));
+}
+
+/** Takes the channel's next decision; see `MainMemory.step`. */
+export function stepIdeal(m: IdealState, channel: number): number {
+  const { latencyPs, linePs, nextPs, freePs, answerPs, unloadedPs, counts } = m;
+  const queue = m.queues[channel];
+  const head = queue.head;
+  const timePs = queue.timePs[head];
+  const endPs = Math.max(timePs, freePs[channel]) + linePs;
+  freePs[channel] = endPs;
+  m.movedLines[channel]++;
+  if (queue.direction[head] === 1) {
+    counts[WRITTEN_LINES]++;
+    answerPs[0] = nextPs[channel];
+    unloadedPs[0] = 0;
+  } else {
+    const answer = Math.ceil(endPs) + latencyPs;
+    const latency = answer - timePs;
+    counts[READ_LINES]++;
+    counts[READ_LATENCY_PS] += latency;
+    answerPs[0] = answer;
+    unloadedPs[0] = Math.min(Math.floor(linePs) + latencyPs, latency);
+  }
+  popRequest(queue);
+  if (queue.count === 0) nextPs[channel] = Infinity;
+  else nextPs[channel] = Math.max(queue.timePs[queue.head], Math.ceil(endPs));
+  return queue.tag[head];
+}
+
+/** Channel of its socket that holds a line. */
+export function channelOfIdeal(m: IdealState, line: number): number {
+  return line % m.channelsPerSocket;
+}
 
 /**
  * Ideal memory: every channel moves one line per `LINE_BYTES / (bytesPerSecond / channelsPerSocket)` and answers `latencyPs` after the line's
@@ -13,62 +83,42 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
   const { channelsPerSocket } = spec;
   const latencyPs = Math.round(spec.latencyPs);
   const linePs = (LINE_BYTES * 1e12 * channelsPerSocket) / spec.bytesPerSecond;
-  const queues = Array.from({ length: channels }, () => createRequestRing(64));
-  const nextPs = new Float64Array(channels).fill(Infinity);
-  /** When each channel has moved what it has been given; fractional, so that a rate is met exactly over many lines. */
-  const freePs = new Float64Array(channels);
-  const answerPs = new Float64Array(1);
-  const unloadedPs = new Float64Array(1);
-  let readLines = 0;
-  let writtenLines = 0;
-  let readLatencyPs = 0;
-  const movedLines = new Float64Array(channels);
+  const state: IdealState = {
+    latencyPs,
+    linePs,
+    channelsPerSocket,
+    queues: Array.from({ length: channels }, () => createRequestRing(64)),
+    nextPs: new Float64Array(channels).fill(Infinity),
+    freePs: new Float64Array(channels),
+    answerPs: new Float64Array(1),
+    unloadedPs: new Float64Array(1),
+    counts: new Float64Array(COUNTS),
+    movedLines: new Float64Array(channels),
+  };
+  const { queues, freePs, counts, movedLines } = state;
 
   return {
     channels,
-    nextPs,
-    answerPs,
-    unloadedPs,
-    channelOf: (line) => line % channelsPerSocket,
-    enqueue(channel, line, isWrite, timePs, tag) {
-      const queue = queues[channel];
-      pushRequest(queue, line, isWrite ? 1 : 0, timePs, tag);
-      if (queue.count === 1) nextPs[channel] = Math.max(timePs, Math.ceil(freePs[channel]));
-    },
-    step(channel) {
-      const queue = queues[channel];
-      const { head } = queue;
-      const timePs = queue.timePs[head];
-      const start = Math.max(timePs, freePs[channel]);
-      freePs[channel] = start + linePs;
-      movedLines[channel]++;
-      if (queue.direction[head] === 1) {
-        writtenLines++;
-        answerPs[0] = nextPs[channel];
-        unloadedPs[0] = 0;
-      } else {
-        readLines++;
-        answerPs[0] = Math.ceil(start + linePs) + latencyPs;
-        unloadedPs[0] = Math.min(Math.floor(linePs) + latencyPs, answerPs[0] - timePs);
-        readLatencyPs += answerPs[0] - timePs;
-      }
-      popRequest(queue);
-      nextPs[channel] =
-        queue.count === 0 ? Infinity : Math.max(queue.timePs[queue.head], Math.ceil(freePs[channel]));
-      return queue.tag[head];
-    },
+    data: { kind: 'ideal', state },
+    nextPs: state.nextPs,
+    answerPs: state.answerPs,
+    unloadedPs: state.unloadedPs,
+    channelOf: (line) => channelOfIdeal(state, line),
+    enqueue: (channel, line, isWrite, timePs, tag) =>
+      enqueueIdeal(state, channel, line, isWrite ? 1 : 0, timePs, tag),
+    step: (channel) => stepIdeal(state, channel),
     busy: (channel) => queues[channel].count > 0,
     idleReadPs: Math.ceil(linePs) + latencyPs,
     statistics: () => ({
-      readLines,
-      writtenLines,
+      readLines: counts[READ_LINES],
+      writtenLines: counts[WRITTEN_LINES],
       rowHits: 0,
       rowEmpty: 0,
       rowConflicts: 0,
       activates: 0,
       precharges: 0,
       refreshes: 0,
-      readLatencyPs,
+      readLatencyPs: counts[READ_LATENCY_PS],
     }),
     busTime(channel, untilPs) {
       // What is still to be moved after `untilPs` has no part in it.

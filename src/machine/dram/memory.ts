@@ -5,6 +5,8 @@
  * no core can act earlier, so that requests are always scheduled in time order. Times are integer picoseconds held in doubles.
  */
 import type { BusTime } from './bus-time.js';
+import type { ChannelSet } from './channel.js';
+import type { IdealState } from './ideal.js';
 
 export interface MainMemory {
   readonly channels: number;
@@ -41,7 +43,18 @@ export interface MainMemory {
 
   /** Where the time of a channel's data bus went from 0 to `untilPs`; whole picoseconds that add up to it. */
   busTime(channel: number, untilPs: number): BusTime;
+
+  /**
+   * The state that the methods work on, for who runs the functions of `channel.ts` or `ideal.ts` on it without the methods; null where something stands between
+   * caller and memory that would be passed by.
+   */
+  readonly data: MemoryData | null;
 }
+
+/** All state of a main memory as plain data, by what it is. */
+export type MemoryData =
+  | { readonly kind: 'dram'; readonly set: ChannelSet }
+  | { readonly kind: 'ideal'; readonly state: IdealState };
 
 /** Counters of main memory, summed over channels. */
 export interface MemoryStatistics {

@@ -7,6 +7,7 @@ export type MemoryObserver = (line: number, isWrite: boolean) => void;
 export function observeMemory(memory: MainMemory, observe: MemoryObserver): MainMemory {
   return {
     ...memory,
+    data: null,
     enqueue(channel, line, isWrite, timePs, tag) {
       observe(line, isWrite);
       memory.enqueue(channel, line, isWrite, timePs, tag);

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createIdealMemory } from '../../../src/machine/dram/ideal.js';
+import {
+  channelOfIdeal,
+  createIdealMemory,
+  enqueueIdeal,
+  stepIdeal,
+} from '../../../src/machine/dram/ideal.js';
 import type { MainMemory } from '../../../src/machine/dram/memory.js';
 
 const LATENCY = 60_000;
@@ -60,5 +65,23 @@ describe('ideal memory', () => {
     expect(memory.busy(1)).toBe(true);
     drain(memory, 1);
     expect(memory.busy(1)).toBe(false);
+  });
+
+  it('does the same by its functions on its state as by its methods', () => {
+    const create = (): MainMemory =>
+      createIdealMemory({ kind: 'ideal', latencyPs: LATENCY, bytesPerSecond: 70e9, channelsPerSocket: 2 }, 2);
+    const [memory, plain] = [create(), create()];
+    if (plain.data?.kind !== 'ideal') throw new Error('an ideal memory tells its state');
+    const { state } = plain.data;
+    for (let i = 0; i < 200; i++) {
+      memory.enqueue(memory.channelOf(i), i, i % 3 === 0, 100 * i, i);
+      enqueueIdeal(state, channelOfIdeal(state, i), i, i % 3 === 0 ? 1 : 0, 100 * i, i);
+    }
+    const answers = [];
+    while ((state.nextPs[1] as number) < Infinity)
+      answers.push({ tag: stepIdeal(state, 1), ps: state.answerPs[0], unloadedPs: state.unloadedPs[0] });
+    expect(answers).toEqual(drain(memory, 1));
+    expect(answers).toHaveLength(100);
+    expect(plain.statistics()).toEqual(memory.statistics());
   });
 });

@@ -15,6 +15,7 @@ function silent(memory: MainMemory, periodPs = Infinity): MainMemory {
   const nextPs = new Float64Array(memory.channels).fill(Infinity);
   return {
     ...memory,
+    data: null,
     nextPs,
     enqueue(channel, _line, _isWrite, timePs) {
       nextPs[channel] = timePs + periodPs;
