@@ -1,6 +1,6 @@
 /**
- * A growable ring of requests (line, direction, time, tag). Growing is the only allocation. Memories have one per channel in front of their
- * queues, and one of answers that wait to be fetched.
+ * A growable ring of requests (line, direction, time, tag). Once it is made, only `growRing` allocates. Memories have one per channel in front of
+ * their queues, and one of answers that wait to be fetched.
  */
 export interface RequestRing {
   count: number;
@@ -30,7 +30,7 @@ export function pushRequest(
   timePs: number,
   tag: number,
 ): void {
-  if (ring.count === ring.line.length) grow(ring);
+  if (ring.count === ring.line.length) growRing(ring);
   const index = (ring.head + ring.count) & (ring.line.length - 1);
   ring.line[index] = line;
   ring.direction[index] = direction;
@@ -45,7 +45,8 @@ export function popRequest(ring: RequestRing): void {
   ring.count--;
 }
 
-function grow(ring: RequestRing): void {
+/** Doubles the room of a full ring, whose arrays it replaces; the oldest request is then at index 0. */
+export function growRing(ring: RequestRing): void {
   const capacity = ring.line.length;
   const larger = createRequestRing(capacity * 2);
   for (let i = 0; i < capacity; i++) {

@@ -116,20 +116,34 @@ export function withdrawOpened(d: DramState, at: number, direction: number): voi
 
 /** Numbers the requests that a channel holds anew from 0, in the same order. */
 export function renumber(d: DramState, ch: ChannelState): void {
-  const { words } = d;
+  const { words, scratch } = d;
   const first = bankAt(d, ch.index, 0);
   const end = bankAt(d, ch.index + 1, 0);
-  const held: number[] = [];
+  let held = 0;
   for (let at = first; at < end; at += BANK_STRIDE) {
-    if (words[at + ACTIVE] >= 0) held.push(words[at + ACTIVE]);
-    for (let list = moreAt(d, at) + HEAD; list < moreAt(d, at) + HEAD + 2; list++) {
-      for (let entry = words[list]; entry >= 0; entry = words[entry + NEXT]) held.push(entry);
+    const active = words[at + ACTIVE];
+    if (active >= 0) insertBySequence(d, held++, active);
+    const lists = moreAt(d, at) + HEAD;
+    for (let list = lists; list < lists + 2; list++) {
+      for (let entry = words[list]; entry >= 0; entry = words[entry + NEXT])
+        insertBySequence(d, held++, entry);
     }
   }
-  held.sort((a, b) => words[a + SEQUENCE] - words[b + SEQUENCE]);
-  for (const [index, entry] of held.entries()) words[entry + SEQUENCE] = index;
-  ch.sequence = held.length;
+  for (let i = 0; i < held; i++) words[scratch[i] + SEQUENCE] = i;
+  ch.sequence = held;
   for (let at = first; at < end; at += BANK_STRIDE) updateKey(d, ch, at);
+}
+
+/** Inserts a request into the first `count` words of `scratch`, which are in order. Renumbering is so rare that moving them one by one costs nothing. */
+function insertBySequence(d: DramState, count: number, entry: number): void {
+  const { words, scratch } = d;
+  const sequence = words[entry + SEQUENCE];
+  let place = count;
+  while (place > 0 && words[scratch[place - 1] + SEQUENCE] > sequence) {
+    scratch[place] = scratch[place - 1];
+    place--;
+  }
+  scratch[place] = entry;
 }
 
 /** A request has passed the age limit, or has been numbered anew: renews the key of its bank. */

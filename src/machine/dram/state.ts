@@ -40,6 +40,9 @@ export interface DramState {
   readonly policy: RowPolicy;
   readonly refresh: boolean;
   readonly ageLimit: number;
+
+  /** Room for the requests that a channel holds while they are numbered anew; without meaning in between. */
+  readonly scratch: Int32Array;
 }
 
 /** A channel's cycles are moved back before they pass this; ages beyond half of it are not told apart. */
@@ -127,6 +130,7 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     policy: ROW_POLICIES[controller.rowPolicy](controller),
     refresh: controller.refresh,
     ageLimit: Math.min(controller.ageLimitCycles, REBASE_AT / 2),
+    scratch: new Int32Array(entriesPerChannel),
   };
 }
 
@@ -148,32 +152,39 @@ export function firstBankOf(d: DramState, rank: number): number {
 export function rebaseChannel(d: DramState, ch: ChannelState, cycles: number): void {
   const { words } = d;
   const channel = ch.index;
-  const moved = (cycle: number): number => Math.max(LONG_AGO, cycle - cycles);
-  const shift = (from: number, count: number): void => {
-    for (let i = from; i < from + count; i++) words[i] = moved(words[i]);
-  };
-  ch.commandFree = moved(ch.commandFree);
+  ch.commandFree = movedBack(ch.commandFree, cycles);
   ch.chosenNextBound = LONG_AGO;
-  if (ch.next !== NEVER) ch.next = moved(ch.next);
-  if (ch.told !== NEVER) ch.told = moved(ch.told);
+  if (ch.next !== NEVER) ch.next = movedBack(ch.next, cycles);
+  if (ch.told !== NEVER) ch.told = movedBack(ch.told, cycles);
   ch.ageCheck = 0;
-  if (d.refresh) ch.refreshNext = moved(ch.refreshNext);
+  if (d.refresh) ch.refreshNext = movedBack(ch.refreshNext, cycles);
   for (let rank = 0; rank < d.ranks; rank++) {
     const at = rankAt(d, channel, rank);
-    shift(at, RANK.FOUR_ACTIVATES + 4);
-    if (d.refresh) shift(at + RANK.REFRESH_DUE, 1);
+    moveBack(words, at, RANK.FOUR_ACTIVATES + 4, cycles);
+    if (d.refresh) moveBack(words, at + RANK.REFRESH_DUE, 1, cycles);
     const bounds = d.masksAt + (channel * d.ranks + rank) * MASK.STRIDE + MASK.BOUND;
-    words.fill(LONG_AGO, bounds, bounds + MASK.BOUND);
+    for (let kind = 0; kind < MASK.BOUND; kind++) words[bounds + kind] = LONG_AGO;
   }
   for (let bank = 0; bank < d.banksPerChannel; bank++) {
     const at = bankAt(d, channel, bank);
-    shift(at + BANK.READY, 4);
-    // Groups are shared by banks: shift each with its first bank.
+    moveBack(words, at + BANK.READY, 4, cycles);
+    // Groups are shared by banks: move each with its first bank.
     const group = words[at + BANK.GROUP_AT];
-    if (bank === 0 || words[at - BANK.STRIDE + BANK.GROUP_AT] !== group) shift(group, GROUP.STRIDE);
+    if (bank === 0 || words[at - BANK.STRIDE + BANK.GROUP_AT] !== group)
+      moveBack(words, group, GROUP.STRIDE, cycles);
   }
   const first = d.entriesAt + channel * d.entriesPerChannel * ENTRY.STRIDE;
-  for (let i = 0; i < d.entriesPerChannel; i++) shift(first + i * ENTRY.STRIDE + ENTRY.ACCEPTED, 1);
+  for (let i = 0; i < d.entriesPerChannel; i++)
+    moveBack(words, first + i * ENTRY.STRIDE + ENTRY.ACCEPTED, 1, cycles);
   rebaseAccount(d.account, channel, cycles);
   d.baseCycle[channel] += cycles;
+}
+
+function moveBack(words: Int32Array, from: number, count: number, cycles: number): void {
+  for (let i = from; i < from + count; i++) words[i] = movedBack(words[i], cycles);
+}
+
+/** A cycle long ago stays where it is. */
+function movedBack(cycle: number, cycles: number): number {
+  return Math.max(LONG_AGO, cycle - cycles);
 }
