@@ -16,6 +16,8 @@ const ALLOWED = {
   kernel: ['config', 'network', 'training', 'schedule'],
   numerics: ['config', 'network', 'training', 'schedule'],
   machine: ['config'],
+  // At build time: it reads the machine's sources and writes its compiled form.
+  compile: ['machine'],
   bound: ['config', 'network', 'training', 'schedule', 'kernel', 'machine'],
   statistics: ['config', 'network', 'training', 'schedule', 'kernel', 'machine', 'bound'],
   simulate: ['config', 'network', 'training', 'schedule', 'kernel', 'machine', 'bound', 'statistics'],

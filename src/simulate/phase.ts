@@ -2,13 +2,14 @@
 import type { KernelPhase } from '../kernel/kernel.js';
 import type { OpStream } from '../kernel/op-stream.js';
 import type { Chip } from '../machine/chip.js';
-import { advance } from '../machine/core/advance.js';
+import type { EventRunner } from '../machine/compiled/chip.js';
 import { beginPhase, lastArrivalPs, releaseCores } from '../machine/core/engine.js';
 import { CORE } from '../machine/core/layout.js';
+import { runEvents, STUCK } from '../machine/core/run-events.js';
 import type { EngineState } from '../machine/core/state.js';
 import { stepMemory } from '../machine/core/turn.js';
 import { describeWaits } from '../machine/core/waits.js';
-import { nextEntity, setHorizon } from '../machine/event-order.js';
+import { nextEntity } from '../machine/event-order.js';
 
 /** A defect of the simulator itself: the accounts do not add up, or nothing can move any more. */
 export class SimulatorBug extends Error {
@@ -52,13 +53,24 @@ class Watchdog {
   }
 }
 
+/** What runs a chip's events where it has not been compiled. */
+export function interpret({ engine }: Chip): EventRunner {
+  return (events, running) => runEvents(engine, events, running);
+}
+
 /**
  * Runs one phase: every core walks its tiles, then the barrier.
+ * @param run what runs the chip's events
  * @returns when the barrier opens
  * @throws SimulatorBug when nothing can move, or no core gets on for a long simulated time, with who waits for whom
  */
-export function runPhase(chip: Chip, phase: KernelPhase, startPs: number): number {
-  const { engine, order, clock, cores } = chip;
+export function runPhase(
+  chip: Chip,
+  phase: KernelPhase,
+  startPs: number,
+  run: EventRunner = interpret(chip),
+): number {
+  const { engine, order, cores } = chip;
   const tiles = new Int32Array(cores);
   const counts = Float64Array.from({ length: cores }, (_, core) => phase.tileCount(core));
   beginPhase(engine, startPs, (core: number, out: OpStream) => {
@@ -70,21 +82,11 @@ export function runPhase(chip: Chip, phase: KernelPhase, startPs: number): numbe
     return out.length > 0 || counts[core] !== Infinity;
   });
   const watchdog = new Watchdog(engine, startPs);
-  const { times } = order;
-  let running = cores;
-  for (let left = EVENTS_BETWEEN_LOOKS; running > 0; left--) {
-    const next = nextEntity(order);
-    if (times[next] === Infinity) throw stuck(chip, phase, 'Nothing can move');
-    if (left === 0) {
-      if (watchdog.look(times[next])) throw stuck(chip, phase, `No core got on for ${STUCK_PS / 1e9} ms`);
-      left = EVENTS_BETWEEN_LOOKS;
-    }
-    if (next < cores) {
-      setHorizon(order, next, clock);
-      if (advance(engine, next)) running--;
-    } else {
-      stepMemory(engine, next);
-    }
+  for (let running = cores; running > 0; ) {
+    running = run(EVENTS_BETWEEN_LOOKS, running);
+    if (running === STUCK) throw stuck(chip, phase, 'Nothing can move');
+    if (running > 0 && watchdog.look(order.times[nextEntity(order)]))
+      throw stuck(chip, phase, `No core got on for ${STUCK_PS / 1e9} ms`);
   }
   const openPs = lastArrivalPs(engine) + chip.barrierPs;
   releaseCores(engine, openPs);

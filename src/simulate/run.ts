@@ -4,13 +4,16 @@
 import type { Kernel, OperationType, Phase, Program } from '../kernel/kernel.js';
 import { type Chip, type ChipShare, type ChipStatistics, createChip } from '../machine/chip.js';
 import { flushSharedLevel } from '../machine/coherence/shared-level.js';
+import { compileChip, type EventRunner } from '../machine/compiled/chip.js';
+import { MACHINE_CODE } from '../machine/compiled/code.js';
+import type { MachineCode } from '../machine/compiled/layout.js';
 import { flushCores } from '../machine/core/engine.js';
 import { CORE_COUNTERS } from '../machine/core/layout.js';
 import { type MemoryObserver, observeMemory } from '../machine/dram/observe.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { coreTimePs } from '../statistics/core-time.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
-import { drainMemory, runPhase, SimulatorBug } from './phase.js';
+import { drainMemory, interpret, runPhase, SimulatorBug } from './phase.js';
 
 /** What one kernel took, on the simulated cores. */
 export interface KernelResult {
@@ -55,6 +58,8 @@ export interface RunOptions {
   readonly flush?: boolean;
   /** Sees every line that is handed to main memory, the flush's included. */
   readonly onMemoryRequest?: MemoryObserver;
+  /** The compiled machine that runs what it can; null: all runs as JavaScript, which gives the same. By default that of the build. */
+  readonly code?: MachineCode | null;
   /** Called after each kernel with the simulated kernels so far. */
   readonly onKernel?: (done: number, kernel: Kernel) => void;
 }
@@ -98,11 +103,12 @@ export function runProgram(
   program: Program,
   options: RunOptions = {},
 ): RunResult {
-  const { onMemoryRequest } = options;
+  const { onMemoryRequest, code = MACHINE_CODE } = options;
   const chip = createChip(spec, share, program, (memory) =>
     onMemoryRequest === undefined ? memory : observeMemory(memory, onMemoryRequest),
   );
   const { engine } = chip;
+  const run: EventRunner = (code === null ? null : compileChip(chip, code)) ?? interpret(chip);
   const kernels: KernelResult[] = [];
   let timePs = 0;
   let loss = sumBy(engine.accounts, CATEGORY_COUNT);
@@ -113,7 +119,7 @@ export function runProgram(
     const startPs = timePs;
     for (const stream of chip.streams) stream.flops = 0;
     chip.shareParameters(kernel.parameters === 'whole');
-    for (const phase of kernel.phases) timePs = runPhase(chip, phase, timePs);
+    for (const phase of kernel.phases) timePs = runPhase(chip, phase, timePs, run);
     const nextLoss = sumBy(engine.accounts, CATEGORY_COUNT);
     const nextCounters = sumBy(engine.counters, CORE_COUNTERS);
     const after = chip.statistics();

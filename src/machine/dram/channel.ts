@@ -78,6 +78,12 @@ export function enqueueRequest(
   publish(set, ch);
 }
 
+/** Whether a request that arrived now would enter the controller's queue at once. */
+export function acceptsRequest(set: ChannelSet, channel: number, direction: number): boolean {
+  const ch = set.d.channelStates[channel];
+  return ch.waiting === 0 && fits(ch, direction);
+}
+
 /** Takes the channel's next decision; see `MainMemory.step`. */
 export function stepChannel(set: ChannelSet, channel: number): number {
   const { d } = set;

@@ -1,8 +1,7 @@
 import type { DramMemorySpec } from '../spec.js';
 import { readAccount } from './account.js';
 import { createRequestRing } from './arrival-queue.js';
-import { type ChannelSet, channelOfLine, enqueueRequest, stepChannel } from './channel.js';
-import { fits } from './controller.js';
+import { acceptsRequest, type ChannelSet, channelOfLine, enqueueRequest, stepChannel } from './channel.js';
 import { COUNTER, FOUND } from './layout.js';
 import { compileMapping } from './mapping.js';
 import type { MainMemory, MemoryStatistics } from './memory.js';
@@ -80,8 +79,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
       enqueueRequest(set, channel, line, isWrite ? 1 : 0, timePs, tag),
     step: (channel) => stepChannel(set, channel),
     busy: (channel) => held(channel) || set.arrivals[channel].count > 0 || set.answers[channel].count > 0,
-    accepts: (channel, isWrite) =>
-      d.channelStates[channel].waiting === 0 && fits(d.channelStates[channel], isWrite ? 1 : 0),
+    accepts: (channel, isWrite) => acceptsRequest(set, channel, isWrite ? 1 : 0),
     busTime: (channel, untilPs) => readAccount(d.account, channel, d.tCKps, untilPs, held(channel)),
     statistics: () => ({
       readLines: sum(COUNTER.READ_LINES),

@@ -1,4 +1,7 @@
 import { createPattern, createXorshift, type Pattern } from '../../trace/patterns.js';
+import { MACHINE_CODE } from '../compiled/code.js';
+import { compileDram } from '../compiled/dram.js';
+import type { MachineCode } from '../compiled/layout.js';
 import type { DramMemorySpec } from '../spec.js';
 import type { BusTime } from './bus-time.js';
 import { createDram, type Dram } from './dram.js';
@@ -55,13 +58,19 @@ interface Run {
 
 /**
  * Runs one experiment on a single channel of `spec`, its interleaving over channels left out.
+ * @param code the compiled machine that runs the channel; null: it runs as JavaScript, which gives the same
  * @throws RangeError for an unknown pattern or mode
  */
-export function runDramExperiment(spec: DramMemorySpec, experiment: DramExperiment): DramExperimentResult {
+export function runDramExperiment(
+  spec: DramMemorySpec,
+  experiment: DramExperiment,
+  code: MachineCode | null = MACHINE_CODE,
+): DramExperimentResult {
   const { mode, requests } = experiment;
   const { tCKps, timings } = spec.part;
+  const dram = createDram({ ...spec, channelsPerSocket: 1, interleaveLines: 1 }, 1);
   const run: Run = {
-    dram: createDram({ ...spec, channelsPerSocket: 1, interleaveLines: 1 }, 1),
+    dram: code === null ? dram : compileDram(dram, code),
     tCKps,
     pattern: createPattern(experiment.pattern),
     requests,
@@ -84,23 +93,22 @@ export function runDramExperiment(spec: DramMemorySpec, experiment: DramExperime
 /** Offers a request per cycle as long as the controller takes it. */
 function saturate(run: Run): void {
   const { dram, tCKps } = run;
-  const { nextPs } = dram;
   let offerCycle = 0;
   while (run.sent < run.requests) {
     if (!dram.accepts(0, run.pattern.isWrite)) {
       // What this command makes room for is offered a cycle later.
-      const cycle = Math.ceil(nextPs[0] / tCKps - 1e-3) + 1;
+      const cycle = Math.ceil(dram.nextPs[0] / tCKps - 1e-3) + 1;
       take(run);
       if (cycle > offerCycle) offerCycle = cycle;
       continue;
     }
     const offerPs = Math.floor(offerCycle * tCKps);
-    if (offerPs <= nextPs[0]) {
+    if (offerPs <= dram.nextPs[0]) {
       send(run, offerPs);
       offerCycle++;
     } else take(run);
   }
-  while (nextPs[0] < Infinity) take(run);
+  while (dram.nextPs[0] < Infinity) take(run);
 }
 
 function chase(run: Run): void {

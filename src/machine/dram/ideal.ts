@@ -10,7 +10,7 @@ const WRITTEN_LINES = 1;
 const READ_LATENCY_PS = 2;
 const COUNTS = 3;
 
-/** All state of an ideal memory's channels as plain data; arrays have an element per channel unless said otherwise. */
+/** All state of an ideal memory's channels as plain data (a compiled machine moves its arrays: they are to be looked up at each use); arrays have an element per channel unless said otherwise. */
 export interface IdealState {
   readonly latencyPs: number;
   /** Time of one line on its channel; fractional, 0 with infinite bandwidth. */
@@ -95,7 +95,6 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
     counts: new Float64Array(COUNTS),
     movedLines: new Float64Array(channels),
   };
-  const { queues, freePs, counts, movedLines } = state;
 
   return {
     channels,
@@ -107,23 +106,23 @@ export function createIdealMemory(spec: IdealMemorySpec, channels: number): Main
     enqueue: (channel, line, isWrite, timePs, tag) =>
       enqueueIdeal(state, channel, line, isWrite ? 1 : 0, timePs, tag),
     step: (channel) => stepIdeal(state, channel),
-    busy: (channel) => queues[channel].count > 0,
+    busy: (channel) => state.queues[channel].count > 0,
     idleReadPs: Math.ceil(linePs) + latencyPs,
     statistics: () => ({
-      readLines: counts[READ_LINES],
-      writtenLines: counts[WRITTEN_LINES],
+      readLines: state.counts[READ_LINES],
+      writtenLines: state.counts[WRITTEN_LINES],
       rowHits: 0,
       rowEmpty: 0,
       rowConflicts: 0,
       activates: 0,
       precharges: 0,
       refreshes: 0,
-      readLatencyPs: counts[READ_LATENCY_PS],
+      readLatencyPs: state.counts[READ_LATENCY_PS],
     }),
     busTime(channel, untilPs) {
       // What is still to be moved after `untilPs` has no part in it.
-      const beyondPs = Math.max(0, freePs[channel] - untilPs);
-      const dataPs = Math.round(Math.max(0, movedLines[channel] * linePs - beyondPs));
+      const beyondPs = Math.max(0, state.freePs[channel] - untilPs);
+      const dataPs = Math.round(Math.max(0, state.movedLines[channel] * linePs - beyondPs));
       return { dataPs, rowPs: 0, bankPs: 0, turnaroundPs: 0, refreshPs: 0, idlePs: untilPs - dataPs };
     },
   };

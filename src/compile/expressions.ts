@@ -1,0 +1,218 @@
+/** Expressions of the sources as AssemblyScript. */
+import ts from 'typescript';
+import type { Constants } from './constants.js';
+import { type Argument, BINDINGS, EXCLUDED_TYPES, HOST_FUNCTIONS } from './entries.js';
+import type { Functions, MachineFunction } from './functions.js';
+import { kindOfConstant, mathFunction, type Numbers } from './numbers.js';
+import { bare, isOfModule, type NumberKind, type Source } from './source.js';
+
+const COMPARISONS: ReadonlyMap<ts.SyntaxKind, string> = new Map([
+  [ts.SyntaxKind.EqualsEqualsEqualsToken, '=='],
+  [ts.SyntaxKind.ExclamationEqualsEqualsToken, '!='],
+  [ts.SyntaxKind.LessThanToken, '<'],
+  [ts.SyntaxKind.LessThanEqualsToken, '<='],
+  [ts.SyntaxKind.GreaterThanToken, '>'],
+  [ts.SyntaxKind.GreaterThanEqualsToken, '>='],
+]);
+const BITWISE: ReadonlySet<string> = new Set(['|', '&', '^', '<<', '>>', '>>>']);
+const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '%']);
+
+export class Expressions {
+  /** Constant tables of bytes that were met, by name. */
+  readonly tables = new Map<string, readonly number[]>();
+  readonly #source: Source;
+  readonly #constants: Constants;
+  readonly #functions: Functions;
+  readonly #numbers: Numbers;
+
+  constructor(source: Source, constants: Constants, functions: Functions, numbers: Numbers) {
+    this.#source = source;
+    this.#constants = constants;
+    this.#functions = functions;
+    this.#numbers = numbers;
+  }
+
+  /** An expression; a number as the kind that is wanted, else as its own. */
+  emit(expression: ts.Expression, wanted?: NumberKind): string {
+    const value = this.#constants.valueOf(expression);
+    if (value !== undefined) return literal(value, wanted ?? kindOfConstant(value));
+    const node = bare(expression);
+    if (wanted === undefined || !this.#isNumber(node)) return this.#emit(node);
+    const kind = this.#numbers.of(node);
+    if (kind === wanted) return this.#emit(node);
+    if (wanted === 'i32') return `toI32(${this.#emit(node)})`;
+    // What flows into a double is computed in doubles, as in JavaScript.
+    return ts.isBinaryExpression(node) && ARITHMETIC.has(node.operatorToken.getText())
+      ? this.#arithmetic(node, 'f64')
+      : `<f64>(${this.#emit(node)})`;
+  }
+
+  /** Kind of an expression that is a number; undefined for others. */
+  kindOf(expression: ts.Expression): NumberKind | undefined {
+    return this.#isNumber(expression) ? this.#numbers.of(expression) : undefined;
+  }
+
+  #isNumber(node: ts.Node): boolean {
+    return this.#source.isNumber(this.#source.typeOf(node));
+  }
+
+  #emit(node: ts.Expression): string {
+    if (node.kind === ts.SyntaxKind.TrueKeyword) return 'true';
+    if (node.kind === ts.SyntaxKind.FalseKeyword) return 'false';
+    if (ts.isIdentifier(node)) return this.#name(node);
+    if (ts.isPropertyAccessExpression(node)) return `${this.emit(node.expression)}.${node.name.text}`;
+    if (ts.isElementAccessExpression(node))
+      return `${this.emit(node.expression)}[${this.emit(node.argumentExpression, 'i32')}]`;
+    if (ts.isPrefixUnaryExpression(node)) return this.#prefix(node);
+    if (ts.isPostfixUnaryExpression(node))
+      return `${this.emit(node.operand)}${ts.tokenToString(node.operator)}`;
+    if (ts.isConditionalExpression(node)) {
+      const kind = this.kindOf(node);
+      return `(${this.emit(node.condition)} ? ${this.emit(node.whenTrue, kind)} : ${this.emit(node.whenFalse, kind)})`;
+    }
+    if (ts.isBinaryExpression(node)) return this.#binary(node);
+    if (ts.isCallExpression(node)) return this.#call(node);
+    return this.#refuse(node, 'this kind of expression is not compiled');
+  }
+
+  #refuse(node: ts.Node, problem: string): string {
+    this.#source.report(node, problem);
+    return '0';
+  }
+
+  /** Local names get a mark, since some are names of AssemblyScript. */
+  #name(node: ts.Identifier): string {
+    const declaration = this.#source.symbolOf(node)?.valueDeclaration;
+    if (declaration === undefined || !isOfModule(declaration)) return `${node.text}_`;
+    const table = ts.isVariableDeclaration(declaration) ? this.#tableOf(declaration.initializer) : undefined;
+    if (table === undefined)
+      return this.#refuse(node, 'a module constant whose value is not known when the machine is compiled');
+    this.tables.set(node.text, table);
+    return node.text;
+  }
+
+  /** The bytes of `Uint8Array.of(...)`. */
+  #tableOf(initializer: ts.Expression | undefined): readonly number[] | undefined {
+    if (initializer === undefined || !ts.isCallExpression(initializer)) return undefined;
+    if (initializer.expression.getText() !== 'Uint8Array.of') return undefined;
+    const values = initializer.arguments.map((value) => this.#constants.valueOf(value));
+    return values.every((value) => value !== undefined) ? values : undefined;
+  }
+
+  #prefix(node: ts.PrefixUnaryExpression): string {
+    const operator = ts.tokenToString(node.operator) ?? '';
+    if (operator === '++' || operator === '--') return `${operator}${this.emit(node.operand)}`;
+    return `${operator}(${this.emit(node.operand, operator === '~' ? 'i32' : undefined)})`;
+  }
+
+  #binary(node: ts.BinaryExpression): string {
+    const { left, right, operatorToken } = node;
+    const operator = operatorToken.getText();
+    const comparison = COMPARISONS.get(operatorToken.kind);
+    if (comparison !== undefined) return this.#compare(left, right, comparison);
+    if (operator === '&&' || operator === '||') return `(${this.emit(left)} ${operator} ${this.emit(right)})`;
+    if (BITWISE.has(operator)) return `(${this.emit(left, 'i32')} ${operator} ${this.emit(right, 'i32')})`;
+    if (operator === '/') return `(${this.emit(left, 'f64')} / ${this.emit(right, 'f64')})`;
+    if (ARITHMETIC.has(operator)) return this.#arithmetic(node, this.#numbers.of(node));
+    if (operator === '=') return `${this.emit(left)} = ${this.emit(right, this.kindOf(left))}`;
+    const plain = operator.slice(0, -1);
+    if (!BITWISE.has(plain) && !ARITHMETIC.has(plain))
+      return this.#refuse(node, `${operator} is not compiled`);
+    const kind = BITWISE.has(plain) ? 'i32' : this.#numbers.of(left);
+    return `${this.emit(left)} = ${this.emit(left)} ${plain} (${this.emit(right, kind)})`;
+  }
+
+  #arithmetic(node: ts.BinaryExpression, kind: NumberKind): string {
+    return `(${this.emit(node.left, kind)} ${node.operatorToken.getText()} ${this.emit(node.right, kind)})`;
+  }
+
+  #compare(left: ts.Expression, right: ts.Expression, operator: string): string {
+    if (right.kind === ts.SyntaxKind.NullKeyword)
+      return `(changetype<usize>(${this.emit(left)}) ${operator} 0)`;
+    if (!this.#isNumber(left)) return `(${this.emit(left)} ${operator} ${this.emit(right)})`;
+    const kind = this.#numbers.of(left) === 'f64' ? 'f64' : this.#numbers.of(right);
+    return `(${this.emit(left, kind)} ${operator} ${this.emit(right, kind)})`;
+  }
+
+  #call(node: ts.CallExpression): string {
+    const math = mathFunction(node);
+    if (math !== undefined) return this.#math(node, math);
+    const { expression } = node;
+    if (ts.isPropertyAccessExpression(expression)) return this.#callThroughData(node, expression);
+    const hosts = HOST_FUNCTIONS[expression.getText()];
+    if (hosts !== undefined) return `${hosts}(${node.arguments.map((part) => this.emit(part)).join(', ')})`;
+    const called = this.#numbers.calledBy(node);
+    if (called === undefined) return this.#refuse(node, 'calls what is not compiled');
+    const args = node.arguments.map((argument, index) =>
+      this.emit(argument, this.#numbers.kindOfParameter(called.declaration.parameters[index])),
+    );
+    return `${called.name}(${args.join(', ')})`;
+  }
+
+  #math(node: ts.CallExpression, name: string): string {
+    const kind = this.#numbers.of(node);
+    const args = node.arguments;
+    switch (name) {
+      case 'imul':
+        return `(${args.map((part) => this.emit(part, 'i32')).join(' * ')})`;
+      case 'clz32':
+        return `clz<i32>(${args.map((part) => this.emit(part, 'i32')).join()})`;
+      case 'sign':
+        return `signOf(${args.map((part) => this.emit(part, 'i32')).join()})`;
+      case 'floor':
+      case 'ceil':
+      case 'round': {
+        const value = args.map((part) => this.emit(part, kind)).join();
+        if (kind === 'i32') return value;
+        return name === 'round' ? `Math.round(${value})` : `${name}<f64>(${value})`;
+      }
+      case 'max':
+      case 'min':
+        return args
+          .map((part) => this.emit(part, kind))
+          .reduce((so, part) => `${name}Of<${kind}>(${so}, ${part})`);
+      default:
+        return this.#refuse(node, `Math.${name} is not compiled`);
+    }
+  }
+
+  #callThroughData(node: ts.CallExpression, member: ts.PropertyAccessExpression): string {
+    const name = this.#numbers.memberName(member);
+    const binding = BINDINGS[name];
+    if (binding !== undefined) {
+      const dram = this.#bound(node, this.#functions.entry(binding.name), binding.args);
+      if (binding.ideal === undefined) return dram;
+      const ideal = this.#bound(node, this.#functions.entry(binding.ideal.name), binding.ideal.args);
+      const isStatement = ts.isExpressionStatement(node.parent);
+      return isStatement ? `if (IS_IDEAL) ${ideal}; else ${dram}` : `(IS_IDEAL ? ${ideal} : ${dram})`;
+    }
+    if (name === 'OpStream.clear') return `${this.emit(member.expression)}.length = 0`;
+    if (name === 'EngineState.refill')
+      return `refill(${node.arguments
+        .slice(0, 1)
+        .map((part) => this.emit(part))
+        .join()})`;
+    if (EXCLUDED_TYPES.has(name.split('.', 1)[0] ?? ''))
+      return member.name.text === 'victim' ? 'refuseI32()' : 'refuse()';
+    return this.#refuse(node, `${name} is not compiled`);
+  }
+
+  #bound(node: ts.CallExpression, called: MachineFunction, args: readonly Argument[]): string {
+    const emitted = args.map((argument, index) => {
+      if (typeof argument === 'string') return argument;
+      const at = typeof argument === 'number' ? argument : argument.flag;
+      const given = node.arguments[at];
+      if (given === undefined) return this.#refuse(node, `has no argument ${at}`);
+      if (typeof argument !== 'number') return `(${this.emit(given)} ? 1 : 0)`;
+      return this.emit(given, this.#numbers.kindOfParameter(called.declaration.parameters[index]));
+    });
+    return `${called.name}(${emitted.join(', ')})`;
+  }
+}
+
+function literal(value: number, kind: NumberKind): string {
+  if (kind === 'i32') return value < 0 ? `(${value | 0})` : `${value | 0}`;
+  if (!Number.isFinite(value)) return value < 0 ? '(-Infinity)' : 'Infinity';
+  const digits = Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : `${value}`;
+  return value < 0 ? `(${digits})` : digits;
+}
