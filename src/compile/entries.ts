@@ -1,4 +1,4 @@
-/** What is compiled: the functions that the outside calls, and what stands where data hold a function. */
+/** What is compiled, and what the compiler is told of it beyond what the sources say. */
 
 /** A function by its file below the sources and its name. */
 export interface Entry {
@@ -27,44 +27,48 @@ const BOUND: readonly Entry[] = [
 
 export const ENTRIES: readonly Entry[] = [...EXPORTED, ...BOUND];
 
-/** An argument of the function called instead: the call's own by its number, one of those as 0 or 1, or a global of the prelude. */
-export type Argument = number | { readonly flag: number } | string;
-
-/** What a call through data becomes: one function, or one of two. */
-export interface Binding {
-  readonly name: string;
-  readonly args: readonly Argument[];
-  /** Where memory is ideal. */
-  readonly ideal?: { readonly name: string; readonly args: readonly Argument[] };
-}
-
 /**
- * Calls through data, by type and member. A compiled machine is one chip, so that what its parts reach through closures are its globals: the engine, the memory port, and
- * the one of the two memories that it has.
+ * Structures of which a machine has one each. They are not handed on from function to function, and what of them never changes is a constant of the compiled machine,
+ * filled in for each machine that is run.
  */
-export const BINDINGS: Readonly<Record<string, Binding>> = {
-  'PrivateCaches.invalidate': { name: 'invalidateCluster', args: ['ENGINE', 0, 1] },
-  'PrivateCaches.downgrade': { name: 'downgradeCluster', args: ['ENGINE', 0, 1] },
-  'SharedLevel.writeMemory': { name: 'writeBackLine', args: ['PORT', 0, 1] },
-  'MainMemory.enqueue': {
-    name: 'enqueueRequest',
-    args: ['CHANNELS', 0, 1, { flag: 2 }, 3, 4],
-    ideal: { name: 'enqueueIdeal', args: ['IDEAL', 0, 1, { flag: 2 }, 3, 4] },
-  },
-  'MainMemory.step': {
-    name: 'stepChannel',
-    args: ['CHANNELS', 0],
-    ideal: { name: 'stepIdeal', args: ['IDEAL', 0] },
-  },
-  'MainMemory.channelOf': {
-    name: 'channelOfLine',
-    args: ['CHANNELS', 0],
-    ideal: { name: 'channelOfIdeal', args: ['IDEAL', 0] },
-  },
+export const SINGLE: ReadonlySet<string> = new Set([
+  'EngineState',
+  'EventOrder',
+  'MemoryPort',
+  'MainMemory',
+  'ChannelSet',
+  'DramState',
+  'AddressMap',
+  'DramTimings',
+  'RowPolicy',
+  'ColumnGaps',
+  'IdealState',
+  'Placement',
+  'Interconnect',
+  'Network',
+  'SharedLevel',
+  'PrefetchState',
+  'StreamTable',
+]);
+
+/** Structures of which single ones hold several: a function that takes one is compiled once for each that it is called with. */
+export const SEVERAL: ReadonlySet<string> = new Set(['TagArray', 'FreeList', 'Calendar']);
+
+/** What a call through data becomes: a function that takes the same arguments, beside single structures. Of two, the second is called where memory is ideal. */
+export const BINDINGS: Readonly<Record<string, readonly [string, string?]>> = {
+  'PrivateCaches.invalidate': ['invalidateCluster'],
+  'PrivateCaches.downgrade': ['downgradeCluster'],
+  'SharedLevel.writeMemory': ['writeBackLine'],
+  'MainMemory.enqueue': ['enqueueRequest', 'enqueueIdeal'],
+  'MainMemory.step': ['stepChannel', 'stepIdeal'],
+  'MainMemory.channelOf': ['channelOfLine', 'channelOfIdeal'],
 };
 
-/** Functions that the host runs, since they need what only JavaScript has; by name, with what is called instead. */
-export const HOST_FUNCTIONS: Readonly<Record<string, string>> = { growRing: 'growRing' };
+/**
+ * Functions that are not compiled, since the prelude has them by the same name and with the same parameters: the host runs them, for they need what only JavaScript has, or there are instructions
+ * for them that it has not.
+ */
+export const PRELUDE_FUNCTIONS: ReadonlySet<string> = new Set(['growRing', 'findTag']);
 
 /** Types whose members are never called in a compiled machine: a host does not compile a machine that has one. */
 export const EXCLUDED_TYPES: ReadonlySet<string> = new Set(['ReplacementPolicy']);

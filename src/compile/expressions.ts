@@ -1,10 +1,12 @@
 /** Expressions of the sources as AssemblyScript. */
 import ts from 'typescript';
 import type { Constants } from './constants.js';
-import { type Argument, BINDINGS, EXCLUDED_TYPES, HOST_FUNCTIONS } from './entries.js';
-import type { Functions, MachineFunction } from './functions.js';
+import { BINDINGS, EXCLUDED_TYPES, PRELUDE_FUNCTIONS } from './entries.js';
+import type { MachineFunction } from './functions.js';
 import { kindOfConstant, mathFunction, type Numbers } from './numbers.js';
+import type { BoundParameters, MachineObjects } from './objects.js';
 import { bare, isOfModule, type NumberKind, type Source } from './source.js';
+import type { Types } from './types.js';
 
 const COMPARISONS: ReadonlyMap<ts.SyntaxKind, string> = new Map([
   [ts.SyntaxKind.EqualsEqualsEqualsToken, '=='],
@@ -20,16 +22,25 @@ const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '%']);
 export class Expressions {
   /** Constant tables of bytes that were met, by name. */
   readonly tables = new Map<string, readonly number[]>();
+  /** Constants that the host fills in, with their types. */
+  readonly filledIn = new Map<string, string>();
+  /** Versions of functions that are called: their names, with what their parameters stand for. */
+  readonly versions = new Map<
+    string,
+    { readonly called: MachineFunction; readonly bound: BoundParameters }
+  >();
   readonly #source: Source;
   readonly #constants: Constants;
-  readonly #functions: Functions;
   readonly #numbers: Numbers;
+  readonly #objects: MachineObjects;
+  readonly #types: Types;
 
-  constructor(source: Source, constants: Constants, functions: Functions, numbers: Numbers) {
+  constructor(source: Source, constants: Constants, numbers: Numbers, objects: MachineObjects, types: Types) {
     this.#source = source;
     this.#constants = constants;
-    this.#functions = functions;
     this.#numbers = numbers;
+    this.#objects = objects;
+    this.#types = types;
   }
 
   /** An expression; a number as the kind that is wanted, else as its own. */
@@ -59,8 +70,16 @@ export class Expressions {
   #emit(node: ts.Expression): string {
     if (node.kind === ts.SyntaxKind.TrueKeyword) return 'true';
     if (node.kind === ts.SyntaxKind.FalseKeyword) return 'false';
+    const object = this.#objects.of(node);
+    if (object !== undefined)
+      return this.fillIn(object, this.#types.nameOf(this.#source.typeOf(node), undefined));
     if (ts.isIdentifier(node)) return this.#name(node);
-    if (ts.isPropertyAccessExpression(node)) return `${this.emit(node.expression)}.${node.name.text}`;
+    if (ts.isPropertyAccessExpression(node)) {
+      const { expression, name } = node;
+      const object = this.#objects.of(expression);
+      const from = object === undefined ? this.emit(expression) : '';
+      return this.fieldOf(object, this.#source.typeOf(expression), name.text, node, from);
+    }
     if (ts.isElementAccessExpression(node))
       return `${this.emit(node.expression)}[${this.emit(node.argumentExpression, 'i32')}]`;
     if (ts.isPrefixUnaryExpression(node)) return this.#prefix(node);
@@ -73,6 +92,31 @@ export class Expressions {
     if (ts.isBinaryExpression(node)) return this.#binary(node);
     if (ts.isCallExpression(node)) return this.#call(node);
     return this.#refuse(node, 'this kind of expression is not compiled');
+  }
+
+  /** A constant that the host fills in: a number, a truth value or the address of a structure or array. */
+  fillIn(name: string, type: string): string {
+    this.filledIn.set(name, type);
+    if (type === 'i32' || type === 'f64') return name;
+    return type === 'bool' ? `(${name} != 0)` : `changetype<${type}>(${name})`;
+  }
+
+  /** A field of a structure that is known, or of the value of an expression. */
+  fieldOf(object: string | undefined, type: ts.Type, name: string, node: ts.Node, from: string): string {
+    const constant = object === undefined ? undefined : this.#objects.constantField(object, type, name, node);
+    const symbol = this.#source.checker.getPropertyOfType(type, name);
+    if (constant !== undefined && symbol !== undefined) {
+      const fieldType = this.#source.checker.getTypeOfSymbolAtLocation(symbol, node);
+      return this.fillIn(constant, this.#types.nameOf(fieldType, symbol));
+    }
+    return `${object === undefined ? from : this.fillIn(object, this.#types.nameOf(type, undefined))}.${name}`;
+  }
+
+  /** The name of a function's version for structures that parameters stand for. */
+  versionOf(called: MachineFunction, bound: BoundParameters): string {
+    const name = [called.name, ...[...bound.values()].map((object) => object.replace(/^\$/, ''))].join('__');
+    if (!this.versions.has(name)) this.versions.set(name, { called, bound });
+    return name;
   }
 
   #refuse(node: ts.Node, problem: string): string {
@@ -139,14 +183,28 @@ export class Expressions {
     if (math !== undefined) return this.#math(node, math);
     const { expression } = node;
     if (ts.isPropertyAccessExpression(expression)) return this.#callThroughData(node, expression);
-    const hosts = HOST_FUNCTIONS[expression.getText()];
-    if (hosts !== undefined) return `${hosts}(${node.arguments.map((part) => this.emit(part)).join(', ')})`;
-    const called = this.#numbers.calledBy(node);
-    if (called === undefined) return this.#refuse(node, 'calls what is not compiled');
-    const args = node.arguments.map((argument, index) =>
-      this.emit(argument, this.#numbers.kindOfParameter(called.declaration.parameters[index])),
-    );
-    return `${called.name}(${args.join(', ')})`;
+    if (PRELUDE_FUNCTIONS.has(expression.getText()))
+      return `${expression.getText()}(${node.arguments.map((part) => this.emit(part)).join(', ')})`;
+    const [called] = this.#numbers.callable(node);
+    return called === undefined
+      ? this.#refuse(node, 'calls what is not compiled')
+      : this.#callTo(node, called);
+  }
+
+  #callTo(node: ts.CallExpression, called: MachineFunction): string {
+    const bound = new Map<ts.Symbol, string>();
+    const args: string[] = [];
+    this.#numbers.parametersFor(node, called).forEach((parameter, index) => {
+      const argument = node.arguments[index];
+      if (argument === undefined || this.#objects.isSingle(this.#source.typeOf(parameter))) return;
+      const object = this.#objects.of(argument);
+      const symbol = this.#source.symbolOf(parameter.name);
+      const kind = this.#numbers.kindOfParameter(parameter);
+      if (object !== undefined && symbol !== undefined) bound.set(symbol, object);
+      else if (kind !== undefined && !this.#isNumber(argument)) args.push(`(${this.emit(argument)} ? 1 : 0)`);
+      else args.push(this.emit(argument, kind));
+    });
+    return `${this.versionOf(called, bound)}(${args.join(', ')})`;
   }
 
   #math(node: ts.CallExpression, name: string): string {
@@ -178,13 +236,13 @@ export class Expressions {
 
   #callThroughData(node: ts.CallExpression, member: ts.PropertyAccessExpression): string {
     const name = this.#numbers.memberName(member);
-    const binding = BINDINGS[name];
-    if (binding !== undefined) {
-      const dram = this.#bound(node, this.#functions.entry(binding.name), binding.args);
-      if (binding.ideal === undefined) return dram;
-      const ideal = this.#bound(node, this.#functions.entry(binding.ideal.name), binding.ideal.args);
-      const isStatement = ts.isExpressionStatement(node.parent);
-      return isStatement ? `if (IS_IDEAL) ${ideal}; else ${dram}` : `(IS_IDEAL ? ${ideal} : ${dram})`;
+    if (BINDINGS[name] !== undefined) {
+      const [first, ideal] = this.#numbers.callable(node).map((called) => this.#callTo(node, called));
+      if (first === undefined || ideal === undefined) return first ?? '0';
+      const isIdeal = `${this.fillIn('$IdealState', 'usize')} != 0`;
+      return ts.isExpressionStatement(node.parent)
+        ? `if (${isIdeal}) ${ideal}; else ${first}`
+        : `(${isIdeal} ? ${ideal} : ${first})`;
     }
     if (name === 'OpStream.clear') return `${this.emit(member.expression)}.length = 0`;
     if (name === 'EngineState.refill')
@@ -195,18 +253,6 @@ export class Expressions {
     if (EXCLUDED_TYPES.has(name.split('.', 1)[0] ?? ''))
       return member.name.text === 'victim' ? 'refuseI32()' : 'refuse()';
     return this.#refuse(node, `${name} is not compiled`);
-  }
-
-  #bound(node: ts.CallExpression, called: MachineFunction, args: readonly Argument[]): string {
-    const emitted = args.map((argument, index) => {
-      if (typeof argument === 'string') return argument;
-      const at = typeof argument === 'number' ? argument : argument.flag;
-      const given = node.arguments[at];
-      if (given === undefined) return this.#refuse(node, `has no argument ${at}`);
-      if (typeof argument !== 'number') return `(${this.emit(given)} ? 1 : 0)`;
-      return this.emit(given, this.#numbers.kindOfParameter(called.declaration.parameters[index]));
-    });
-    return `${called.name}(${emitted.join(', ')})`;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The functions of a compiled machine: the entries and all that they call. */
 import ts from 'typescript';
-import { ENTRIES, HOST_FUNCTIONS } from './entries.js';
+import { ENTRIES, PRELUDE_FUNCTIONS } from './entries.js';
 import type { Source } from './source.js';
 
 export interface MachineFunction {
@@ -35,8 +35,8 @@ export class Functions {
     const visit = (node: ts.Node): void => {
       if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
         const symbol = source.symbolOf(node.expression);
-        const isHosts = HOST_FUNCTIONS[node.expression.text] !== undefined;
-        if (symbol !== undefined && !isHosts && add(symbol) === undefined)
+        const isOfPrelude = PRELUDE_FUNCTIONS.has(node.expression.text);
+        if (symbol !== undefined && !isOfPrelude && add(symbol) === undefined)
           source.report(node, 'calls what is not a function of a module');
       }
       ts.forEachChild(node, visit);

@@ -10,7 +10,7 @@
  */
 import ts from 'typescript';
 import type { Constants } from './constants.js';
-import { BINDINGS } from './entries.js';
+import { BINDINGS, SINGLE } from './entries.js';
 import type { Fields } from './fields.js';
 import type { Functions, MachineFunction } from './functions.js';
 import { bare, type NumberKind, type Source, TYPED_ARRAYS } from './source.js';
@@ -115,19 +115,32 @@ export class Numbers {
       const isDouble = !INTEGER_FUNCTIONS.has(math) && node.arguments.some((part) => this.of(part) === 'f64');
       return isDouble ? 'f64' : 'i32';
     }
-    const called = this.calledBy(node);
-    return called === undefined ? 'i32' : this.kindOf(called.symbol);
+    const isDouble = this.callable(node).some(({ symbol }) => this.kindOf(symbol) === 'f64');
+    return isDouble ? 'f64' : 'i32';
   }
 
-  /** The function that a call reaches, directly or through data. */
-  calledBy(node: ts.CallExpression): MachineFunction | undefined {
+  /** The functions that a call may reach, directly or through data: two where that depends on the kind of memory, none where it is not compiled. */
+  callable(node: ts.CallExpression): readonly MachineFunction[] {
     const { expression } = node;
     if (ts.isPropertyAccessExpression(expression)) {
-      const binding = BINDINGS[this.memberName(expression)];
-      return binding === undefined ? undefined : this.#functions.entry(binding.name);
+      const names = BINDINGS[this.memberName(expression)] ?? [];
+      return names.filter((name) => name !== undefined).map((name) => this.#functions.entry(name));
     }
     const symbol = this.#source.symbolOf(expression);
-    return symbol === undefined ? undefined : this.#functions.all.get(symbol);
+    const called = symbol === undefined ? undefined : this.#functions.all.get(symbol);
+    return called === undefined ? [] : [called];
+  }
+
+  /** The parameters that a call's arguments are for: in a call through data those that are no single structures. */
+  parametersFor(
+    node: ts.CallExpression,
+    { declaration }: MachineFunction,
+  ): readonly ts.ParameterDeclaration[] {
+    return ts.isPropertyAccessExpression(node.expression)
+      ? declaration.parameters.filter(
+          (parameter) => !SINGLE.has(this.#source.nameOf(this.#source.typeOf(parameter))),
+        )
+      : declaration.parameters;
   }
 
   /** A member as `Type.member`. */
@@ -197,28 +210,16 @@ export class Numbers {
   }
 
   #inferArguments(node: ts.CallExpression): void {
-    const { expression } = node;
-    const binding = ts.isPropertyAccessExpression(expression)
-      ? BINDINGS[this.memberName(expression)]
-      : undefined;
-    if (binding === undefined) {
-      const called = this.calledBy(node);
-      node.arguments.forEach((argument, index) => {
-        this.#inferArgument(called?.declaration.parameters[index], argument);
-      });
-      return;
-    }
-    for (const { name, args } of [binding, ...(binding.ideal === undefined ? [] : [binding.ideal])]) {
-      const { parameters } = this.#functions.entry(name).declaration;
-      args.forEach((argument, index) => {
-        const given = typeof argument === 'number' ? node.arguments[argument] : undefined;
-        if (given !== undefined) this.#inferArgument(parameters[index], given);
+    for (const called of this.callable(node)) {
+      this.parametersFor(node, called).forEach((parameter, index) => {
+        const argument = node.arguments[index];
+        if (argument !== undefined) this.#inferArgument(parameter, argument);
       });
     }
   }
 
   #inferArgument(parameter: ts.ParameterDeclaration | undefined, argument: ts.Expression): void {
-    if (this.kindOfParameter(parameter) === undefined) return;
+    if (this.kindOfParameter(parameter) === undefined || !this.#isNumber(argument)) return;
     this.#widen(this.#source.symbolOf((parameter as ts.ParameterDeclaration).name), this.of(argument));
   }
 }

@@ -18,6 +18,9 @@ function arrayClass([name, stored, value, shift]: (typeof ARRAYS)[number]): stri
 }`;
 }
 
+/** Module of the imports that the host fills in. */
+export const CONSTANTS_MODULE = 'constants';
+
 /** The declarations in front of the structures. */
 export const PRELUDE = `${ARRAYS.map(arrayClass).join('\n')}
 @unmanaged class Objects<T> {
@@ -32,21 +35,25 @@ export const PRELUDE = `${ARRAYS.map(arrayClass).join('\n')}
 @inline function signOf(value: i32): i32 { return i32(value > 0) - i32(value < 0); }
 function refuse(): void { unreachable(); }
 function refuseI32(): i32 { unreachable(); return 0; }
-@external("host", "refill") declare function refill(core: i32): bool;
-@external("host", "growRing") declare function growRing(ring: RequestRing): void;
-let ENGINE: EngineState = changetype<EngineState>(0);
-let PORT: MemoryPort = changetype<MemoryPort>(0);
-let CHANNELS: ChannelSet = changetype<ChannelSet>(0);
-let IDEAL: IdealState = changetype<IdealState>(0);
-let IS_IDEAL: bool = false;
-/** Where the data of a machine may begin. */
-export function dataStart(): usize { return __heap_base; }
-/** Tells what the calls through data mean; 0 for what the machine has not. */
-export function bindState(engine: EngineState, port: MemoryPort, channels: ChannelSet, ideal: IdealState): void {
-  ENGINE = engine;
-  PORT = port;
-  CHANNELS = channels;
-  IDEAL = ideal;
-  IS_IDEAL = changetype<usize>(ideal) != 0;
+@external("prelude", "refill") declare function refill(core: i32): bool;
+@external("prelude", "growRing") declare function growRing(ring: RequestRing): void;
+/** All entries at once, without partial tags. What is read behind the last, of the next set, is masked out. */
+@inline function findTag(words: I32s, partials: i32, first: i32, ways: i32, flagBits: i32, tag: i32): i32 {
+  const at = changetype<usize>(words) + (<usize>first << 2);
+  const wanted = i32x4.splat(tag);
+  const a = i32x4.eq(i32x4.shr_s(v128.load(at), flagBits), wanted);
+  let matches: i32;
+  if (ways > 8) {
+    const b = i32x4.eq(i32x4.shr_s(v128.load(at, 16), flagBits), wanted);
+    const c = i32x4.eq(i32x4.shr_s(v128.load(at, 32), flagBits), wanted);
+    const d = i32x4.eq(i32x4.shr_s(v128.load(at, 48), flagBits), wanted);
+    matches = i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+  } else if (ways > 4) {
+    matches = i16x8.bitmask(i16x8.narrow_i32x4_s(a, i32x4.eq(i32x4.shr_s(v128.load(at, 16), flagBits), wanted)));
+  } else {
+    matches = i32x4.bitmask(a);
+  }
+  matches &= (1 << ways) - 1;
+  return matches == 0 ? -1 : first + ctz(matches);
 }
 `;

@@ -4,55 +4,62 @@ import { METHODS_ONLY } from './entries.js';
 import type { Expressions } from './expressions.js';
 import type { MachineFunction } from './functions.js';
 import type { Numbers } from './numbers.js';
-import { type NumberKind, type Source, TYPED_ARRAYS } from './source.js';
+import type { BoundParameters, MachineObjects } from './objects.js';
+import type { NumberKind, Source } from './source.js';
+import type { Types } from './types.js';
 
 export class Statements {
   readonly #source: Source;
   readonly #numbers: Numbers;
+  readonly #objects: MachineObjects;
+  readonly #types: Types;
   readonly #expressions: Expressions;
   #result: NumberKind | undefined;
   #temporaries = 0;
 
-  constructor(source: Source, numbers: Numbers, expressions: Expressions) {
+  constructor(
+    source: Source,
+    numbers: Numbers,
+    objects: MachineObjects,
+    types: Types,
+    expressions: Expressions,
+  ) {
     this.#source = source;
     this.#numbers = numbers;
+    this.#objects = objects;
+    this.#types = types;
     this.#expressions = expressions;
   }
 
-  /** A whole function. */
-  emitFunction({ declaration, symbol, name }: MachineFunction): string {
+  /** A version of a function. */
+  emitFunction(name: string, { declaration, symbol }: MachineFunction, bound: BoundParameters): string {
     const { checker } = this.#source;
+    this.#objects.bound = bound;
     const opening: string[] = [];
-    const parameters = declaration.parameters.map((parameter, index) => {
-      if (!ts.isObjectBindingPattern(parameter.name))
-        return `${parameter.name.getText()}_: ${this.typeName(this.#source.typeOf(parameter), this.#source.symbolOf(parameter.name))}`;
-      opening.push(...this.#bind(parameter.name, `p${index}_`));
-      return `p${index}_: ${this.typeName(this.#source.typeOf(parameter), undefined)}`;
+    const parameters = declaration.parameters.flatMap((parameter, index) => {
+      const type = this.#source.typeOf(parameter);
+      const own = this.#source.symbolOf(parameter.name);
+      const isSingle = this.#objects.isSingle(type);
+      if (ts.isObjectBindingPattern(parameter.name)) {
+        opening.push(
+          ...this.#bind(parameter.name, isSingle ? `$${this.#source.nameOf(type)}` : undefined, `p${index}_`),
+        );
+        return isSingle ? [] : [`p${index}_: ${this.#types.nameOf(type, undefined)}`];
+      }
+      if (isSingle || (own !== undefined && bound.has(own))) return [];
+      return [`${parameter.name.getText()}_: ${this.#types.nameOf(type, own)}`];
     });
     const signature = checker.getSignatureFromDeclaration(declaration);
     const result = signature === undefined ? undefined : checker.getReturnTypeOfSignature(signature);
     const isNumber = result !== undefined && this.#source.isNumber(result);
     this.#result = isNumber ? this.#numbers.kindOf(symbol) : undefined;
-    const body = declaration.body.statements.map((statement) => this.#emit(statement));
+    const body = [...opening, ...declaration.body.statements.map((statement) => this.#emit(statement))];
     const last = declaration.body.statements.at(-1);
     // All cases of a switch return, and a loop without end is left by returning; AssemblyScript asks for a result behind them.
     if (isNumber && last !== undefined && (ts.isSwitchStatement(last) || ts.isForStatement(last)))
       body.push('return 0;');
-    const type = result === undefined ? 'void' : this.typeName(result, symbol);
-    return `function ${name}(${parameters.join(', ')}): ${type} {\n${[...opening, ...body].join('\n')}\n}`;
-  }
-
-  /** Name of a type. @param symbol of what has it, where that is a number */
-  typeName(type: ts.Type, symbol: ts.Symbol | undefined): string {
-    if (this.#source.isBoolean(type)) return 'bool';
-    if (this.#source.isNumber(type)) return this.#numbers.kindOf(symbol);
-    if ((type.flags & ts.TypeFlags.Void) !== 0) return 'void';
-    const array = TYPED_ARRAYS.get(this.#source.nameOf(type));
-    if (array !== undefined) return array.name;
-    const element = this.#source.elementOf(type);
-    return element === undefined
-      ? this.#source.nameOf(type)
-      : `Objects<${this.typeName(element, undefined)}>`;
+    const type = result === undefined ? 'void' : this.#types.nameOf(result, symbol);
+    return `function ${name}(${parameters.join(', ')}): ${type} {\n${body.join('\n')}\n}`;
   }
 
   #emit(node: ts.Statement): string {
@@ -86,31 +93,38 @@ export class Statements {
     const keyword = (list.flags & ts.NodeFlags.Const) === 0 ? 'let' : 'const';
     return list.declarations.flatMap(({ name, initializer }) => {
       if (ts.isObjectBindingPattern(name) && initializer !== undefined) {
+        const object = this.#objects.of(initializer);
+        if (object !== undefined) return this.#bind(name, object, '');
         const from = this.#expressions.emit(initializer);
-        if (/^\w+$/.test(from)) return this.#bind(name, from);
+        if (/^\w+$/.test(from)) return this.#bind(name, undefined, from);
         const temporary = `t${this.#temporaries++}_`;
-        return [`const ${temporary} = ${from};`, ...this.#bind(name, temporary)];
+        return [`const ${temporary} = ${from};`, ...this.#bind(name, undefined, temporary)];
       }
+      if (ts.isIdentifier(name) && this.#objects.of(name) !== undefined) return [];
       const type = this.#source.typeOf(name);
       const kind = this.#source.isNumber(type)
         ? this.#numbers.kindOf(this.#source.symbolOf(name))
         : undefined;
       const value = initializer === undefined ? '' : ` = ${this.#expressions.emit(initializer, kind)}`;
-      return [`${keyword} ${name.getText()}_: ${this.typeName(type, this.#source.symbolOf(name))}${value};`];
+      return [
+        `${keyword} ${name.getText()}_: ${this.#types.nameOf(type, this.#source.symbolOf(name))}${value};`,
+      ];
     });
   }
 
-  #bind(pattern: ts.ObjectBindingPattern, from: string): string[] {
+  /** Names for fields of a structure: one that is known, or the value of an expression. */
+  #bind(pattern: ts.ObjectBindingPattern, object: string | undefined, from: string): string[] {
     return pattern.elements.flatMap((element) => {
       if (!ts.isIdentifier(element.name)) {
         this.#source.report(element, 'nested patterns are not compiled');
         return [];
       }
-      const type = this.#source.nameOf(this.#source.typeOf(element));
-      // What is reached through methods alone is bound (see `entries.ts`).
-      if (METHODS_ONLY.has(type)) return [];
-      const property = (element.propertyName ?? element.name).getText();
-      return [`const ${element.name.text}_ = ${from}.${property};`];
+      if (METHODS_ONLY.has(this.#source.nameOf(this.#source.typeOf(element)))) return [];
+      // A structure that is known is known by its field as well.
+      if (this.#objects.of(element.name) !== undefined) return [];
+      const field = (element.propertyName ?? element.name).getText();
+      const value = this.#expressions.fieldOf(object, this.#source.typeOf(pattern), field, element, from);
+      return [`const ${element.name.text}_ = ${value};`];
     });
   }
 

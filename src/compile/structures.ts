@@ -3,14 +3,14 @@
 import type { FieldLayout, Layout, StructureLayout } from '../machine/compiled/layout.js';
 import type { Fields } from './fields.js';
 import type { Source } from './source.js';
-import type { Statements } from './statements.js';
+import type { Types } from './types.js';
 
 /** Bytes of what a field holds: a pointer, if it is none of these. */
 const BYTES: Readonly<Record<string, number>> = { f64: 8, i32: 4, bool: 1 };
 const POINTER_BYTES = 4;
 
 /** Lays out the fields that compiled functions use, the wide ones first, so that none needs padding in front. */
-export function layOut(source: Source, fields: Fields, statements: Statements): Layout {
+export function layOut(source: Source, fields: Fields, types: Types): Layout {
   const layout: Record<string, StructureLayout> = {};
   for (const [name, members] of fields.byType) {
     const laid: FieldLayout[] = [];
@@ -19,8 +19,8 @@ export function layOut(source: Source, fields: Fields, statements: Statements): 
       const element = source.elementOf(type);
       return {
         name: member,
-        type: statements.typeName(type, symbol),
-        element: element === undefined ? null : statements.typeName(element, undefined),
+        type: types.nameOf(type, symbol),
+        element: element === undefined ? null : types.nameOf(element, undefined),
         isMutable,
       };
     });

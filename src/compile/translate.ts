@@ -12,10 +12,12 @@ import { Expressions } from './expressions.js';
 import { Fields } from './fields.js';
 import { Functions } from './functions.js';
 import { Numbers } from './numbers.js';
-import { PRELUDE } from './prelude.js';
+import { MachineObjects } from './objects.js';
+import { CONSTANTS_MODULE, PRELUDE } from './prelude.js';
 import type { Source } from './source.js';
 import { Statements } from './statements.js';
 import { declareStructures, layOut } from './structures.js';
+import { Types } from './types.js';
 
 export interface Translation {
   /** AssemblyScript. */
@@ -29,17 +31,29 @@ export function translate(source: Source): Translation {
   const fields = new Fields(source);
   const functions = new Functions(source);
   const numbers = new Numbers(source, constants, functions, fields);
-  const expressions = new Expressions(source, constants, functions, numbers);
-  const statements = new Statements(source, numbers, expressions);
-  const bodies = [...functions.all.values()].map((found) => statements.emitFunction(found));
+  const objects = new MachineObjects(source, fields);
+  const types = new Types(source, numbers);
+  const expressions = new Expressions(source, constants, numbers, objects, types);
+  const statements = new Statements(source, numbers, objects, types, expressions);
+  const exported = EXPORTED.map(({ name }) => {
+    const version = expressions.versionOf(functions.entry(name), new Map());
+    return `export { ${version} as ${name} };`;
+  });
+  const bodies: string[] = [];
+  // Versions that are called join the list while it is gone through.
+  for (const [name, { called, bound }] of expressions.versions)
+    bodies.push(statements.emitFunction(name, called, bound));
   source.failOnProblems();
-  const layout = layOut(source, fields, statements);
+  const layout = layOut(source, fields, types);
   const tables = [...expressions.tables].map(
     ([name, bytes]) => `const ${name}: U8s = changetype<U8s>(memory.data<u8>([${bytes.join()}]));`,
   );
-  const exported = EXPORTED.map(({ name }) => `export { ${functions.entry(name).name} as ${name} };`);
+  const filledIn = [...expressions.filledIn].map(
+    ([name, type]) =>
+      `@external("${CONSTANTS_MODULE}", "${name}") declare const ${name}: ${type === 'f64' ? 'f64' : 'i32'};`,
+  );
   return {
-    text: [PRELUDE, declareStructures(layout), ...tables, ...bodies, ...exported].join('\n'),
+    text: [PRELUDE, declareStructures(layout), ...filledIn, ...tables, ...bodies, ...exported].join('\n'),
     layout,
   };
 }

@@ -149,14 +149,28 @@ export function find(t: TagArray, instance: number, line: number): number {
   return findInSet(t, setOf(t, instance, line), line >> t.setBits);
 }
 
-/** The same where the set is known. One loop over the words of partial tags: a short function stays in the host's instruction cache. */
+/** The same where the set is known. */
 export function findInSet(t: TagArray, set: number, tag: number): number {
-  const { words, flagBits } = t;
-  const from = set + t.first;
-  const end = from + t.ways;
+  return findTag(t.words, set + PARTIALS, set + t.first, t.ways, t.flagBits, tag);
+}
+
+/**
+ * Position of the entry with a tag, or -1. One loop over the words of partial tags: a short function stays in the host's instruction cache. (The compiled machine compares
+ * all entries at once; see compile/prelude.ts.)
+ * @param partials first word of the set's partial tags, up to its first entry
+ */
+function findTag(
+  words: Int32Array,
+  partials: number,
+  first: number,
+  ways: number,
+  flagBits: number,
+  tag: number,
+): number {
+  const end = first + ways;
   const wanted = Math.imul(partialOf(tag), 0x01010101);
-  let at = from;
-  for (let word = set + PARTIALS; word < from; word++, at += 4) {
+  let at = first;
+  for (let word = partials; word < first; word++, at += 4) {
     const x = words[word] ^ wanted;
     for (let matches = (x - 0x01010101) & ~x & 0x80808080; matches !== 0; matches &= matches - 1) {
       const candidate = at + ((31 - Math.clz32(matches & -matches)) >> 3);

@@ -38,7 +38,7 @@ export function sendForward(s: SharedLevel, ownerCluster: number): void {
   const { tiles } = interconnect;
   const socket = answer[SOCKET];
   const coreTile = answer[PAIR] % tiles;
-  const sliceTile = (answer[PAIR] - coreTile) / tiles;
+  const sliceTile = ((answer[PAIR] - coreTile) / tiles) | 0;
   const ownerTile = interconnect.tileOfCluster[ownerCluster];
   clock[MESSAGE] = clock[KNOWN];
   carry(interconnect, socket, sliceTile * tiles + ownerTile, ADDRESS);

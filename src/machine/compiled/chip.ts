@@ -15,7 +15,14 @@ export type EventRunner = (events: number, running: number) => number;
 export function compileChip(chip: Chip, code: MachineCode): EventRunner | null {
   const { engine, memory, streams } = chip;
   if (memory.data === null) return null;
-  const instance = instantiate(code, {
+  const image = new MachineImage(code);
+  const isCarried = image.carry([
+    ['EngineState', engine],
+    ['ChannelSet', memory.data.kind === 'dram' ? memory.data.set : null],
+    ['IdealState', memory.data.kind === 'ideal' ? memory.data.state : null],
+  ]);
+  if (!isCarried) return null;
+  const instance = instantiate(code, image, {
     refill: (core) => {
       const stream = streams[core];
       stream.clear();
@@ -25,19 +32,9 @@ export function compileChip(chip: Chip, code: MachineCode): EventRunner | null {
     },
     growRing: (pointer) => growRingAt(image, pointer),
   });
-  const image = new MachineImage(instance.memory, code.layout, instance.dataStart());
-  const pointers = image.carry([
-    ['EngineState', engine],
-    ['MemoryPort', engine.memory],
-    ['ChannelSet', memory.data.kind === 'dram' ? memory.data.set : null],
-    ['IdealState', memory.data.kind === 'ideal' ? memory.data.state : null],
-  ]);
-  if (pointers === undefined) return null;
-  const [enginePointer = 0, port = 0, channels = 0, ideal = 0] = pointers;
-  instance.bindState(enginePointer, port, channels, ideal);
   return (events, running) => {
     image.copyIn();
-    const left = instance.runEvents(enginePointer, events, running);
+    const left = instance.runEvents(events, running);
     image.copyOut();
     return left;
   };

@@ -9,14 +9,12 @@ import type { MachineCode } from './layout.js';
 export function compileDram(dram: Dram, code: MachineCode): Dram {
   if (dram.data?.kind !== 'dram') return dram;
   const { set } = dram.data;
-  const instance = instantiate(code, {
+  const image = new MachineImage(code);
+  if (!image.carry([['ChannelSet', set]])) return dram;
+  const instance = instantiate(code, image, {
     refill: () => 0,
     growRing: (pointer) => growRingAt(image, pointer),
   });
-  const image = new MachineImage(instance.memory, code.layout, instance.dataStart());
-  const pointers = image.carry([['ChannelSet', set]]);
-  if (pointers === undefined) return dram;
-  const [pointer = 0] = pointers;
   return {
     ...dram,
     data: null,
@@ -31,10 +29,10 @@ export function compileDram(dram: Dram, code: MachineCode): Dram {
       return set.unloadedPs;
     },
     enqueue: (channel, line, isWrite, timePs, tag) =>
-      instance.enqueueRequest(pointer, channel, line, isWrite ? 1 : 0, timePs, tag),
-    step: (channel) => instance.stepChannel(pointer, channel),
-    accepts: (channel, isWrite) => instance.acceptsRequest(pointer, channel, isWrite ? 1 : 0) !== 0,
-    channelOf: (line) => instance.channelOfLine(pointer, line),
+      instance.enqueueRequest(channel, line, isWrite ? 1 : 0, timePs, tag),
+    step: (channel) => instance.stepChannel(channel),
+    accepts: (channel, isWrite) => instance.acceptsRequest(channel, isWrite ? 1 : 0) !== 0,
+    channelOf: (line) => instance.channelOfLine(line),
     busy: (channel) => {
       image.copyOut();
       return dram.busy(channel);

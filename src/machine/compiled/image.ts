@@ -4,8 +4,8 @@
  * Typed arrays move there: the objects that hold them get views of their new place, so that JavaScript and WebAssembly work on the same elements. Single numbers are
  * copied; those that may change are copied in before compiled functions run and out behind them.
  */
-import type { LinearMemory } from './instance.js';
-import type { FieldLayout, Layout } from './layout.js';
+import type { FieldLayout, Layout, MachineCode } from './layout.js';
+import { createMemory, type LinearMemory, PAGE_BYTES } from './memory.js';
 
 type Data = Record<string, unknown>;
 type TypedArray = Int32Array | Float64Array | Uint8Array | Int8Array | Uint16Array;
@@ -18,11 +18,13 @@ const ARRAY_TYPES: Readonly<Record<string, TypedArrayType>> = {
   I8s: Int8Array,
   U16s: Uint16Array,
 };
-const PAGE_BYTES = 2 ** 16;
 /** What the host's caches work in, and what every element is aligned to. */
 const LINE_BYTES = 64;
 /** Structures that hold what JavaScript goes on writing: their arrays are copied, not moved. */
 const COPIED = 'OpStream';
+
+/** Memory to begin with, 1 MiB: a small machine fits. */
+const FIRST_PAGES = 16;
 
 /** What a program hands to its compiled machine does not fit: it is run as JavaScript. */
 class Misfit extends Error {}
@@ -47,33 +49,34 @@ interface MutableField {
 }
 
 export class MachineImage {
-  readonly #memory: LinearMemory;
+  readonly memory: LinearMemory = createMemory(FIRST_PAGES);
   readonly #layout: Layout;
+  readonly #single: ReadonlySet<string>;
   readonly #arrays = new Map<TypedArray, PlacedArray>();
   readonly #structures = new Map<object, PlacedStructure>();
   readonly #byPointer = new Map<number, PlacedStructure>();
+  readonly #byName = new Map<string, PlacedStructure>();
   readonly #mutable: MutableField[] = [];
-  #view: DataView;
-  #top: number;
+  #view = new DataView(this.memory.buffer);
+  // The first page holds the constant tables of the code.
+  #top = PAGE_BYTES;
 
-  /** @param start of the free part of memory, byte */
-  constructor(memory: LinearMemory, layout: Layout, start: number) {
-    this.#memory = memory;
+  constructor({ layout, single }: MachineCode) {
     this.#layout = layout;
-    this.#view = new DataView(memory.buffer);
-    this.#top = start;
+    this.#single = new Set(single);
   }
 
   /**
    * Moves data structures, and all that they hold, into memory.
    * @param roots the structures with their names; null for what there is not
-   * @returns their pointers (0 for null); undefined, with nothing changed, where something does not fit: an integer field holds another number, or there is what is not compiled
+   * @returns whether that was done; false, with nothing changed, where something does not fit: an integer field holds another number, there are two of what a machine has one of, or there is
+   *   what is not compiled
    */
-  carry(roots: readonly (readonly [name: string, data: object | null])[]): number[] | undefined {
+  carry(roots: readonly (readonly [name: string, data: object | null])[]): boolean {
     try {
       for (const [name, data] of roots) if (data !== null) this.#plan(name, data as Data);
     } catch (error) {
-      if (error instanceof Misfit) return undefined;
+      if (error instanceof Misfit) return false;
       throw error;
     }
     for (const structure of this.#structures.values()) {
@@ -81,11 +84,25 @@ export class MachineImage {
       this.#byPointer.set(structure.pointer, structure);
     }
     for (const structure of this.#structures.values()) this.#write(structure);
-    return roots.map(([, data]) => (data === null ? 0 : this.pointerOf(data)));
+    return true;
   }
 
-  pointerOf(data: object): number {
-    return this.#structures.get(data)?.pointer ?? 0;
+  /** The value of a constant of the code, by its path; 0 where there is nothing on the way. */
+  valueAt(path: string): number {
+    const [, name = '', ...fields] = path.split('$');
+    let structure = this.#byName.get(name);
+    let value = structure?.pointer ?? 0;
+    for (const field of fields) {
+      if (structure === undefined) return 0;
+      const { pointer } = structure;
+      const layout = this.#layoutOf(structure.name).fields.find((known) => known.name === field);
+      if (layout === undefined) return 0;
+      const at = pointer + layout.offset;
+      if (layout.type === 'f64') return this.#view.getFloat64(at, true);
+      value = layout.type === 'bool' ? this.#view.getUint8(at) : this.#view.getInt32(at, true);
+      structure = this.#byPointer.get(value);
+    }
+    return value;
   }
 
   /** The data at a pointer. */
@@ -126,8 +143,12 @@ export class MachineImage {
       words = this.#allocateArray(data.words.length, Int32Array.BYTES_PER_ELEMENT);
       this.#view.setInt32(pointer + at, words, true);
     }
-    new Int32Array(this.#memory.buffer, words, data.length).set(data.words.subarray(0, data.length));
+    new Int32Array(this.memory.buffer, words, data.length).set(data.words.subarray(0, data.length));
     this.#view.setInt32(pointer + lengthAt, data.length, true);
+  }
+
+  #pointerOf(data: object): number {
+    return this.#structures.get(data)?.pointer ?? 0;
   }
 
   #streamFields(): { readonly words: number; readonly length: number } {
@@ -143,7 +164,12 @@ export class MachineImage {
   /** Takes note of what is to be carried, and finds what does not fit. */
   #plan(name: string, data: Data): void {
     if (this.#structures.has(data)) return;
-    this.#structures.set(data, { data, name, pointer: 0 });
+    const structure = { data, name, pointer: 0 };
+    this.#structures.set(data, structure);
+    if (this.#single.has(name)) {
+      if (this.#byName.has(name)) throw new Misfit();
+      this.#byName.set(name, structure);
+    }
     for (const { name: field, type, element } of this.#layoutOf(name).fields) {
       const value = data[field];
       if (type === 'i32' && !(Number.isInteger(value) && (value as number) === ((value as number) | 0)))
@@ -180,11 +206,11 @@ export class MachineImage {
       if (name === COPIED) return this.#allocateArray(array.length, array.BYTES_PER_ELEMENT);
       return this.#move(array, type, data, field.name);
     }
-    if (field.element === null) return this.pointerOf(value as object);
+    if (field.element === null) return this.#pointerOf(value as object);
     const parts = value as object[];
     const pointers = this.#allocateArray(parts.length, Int32Array.BYTES_PER_ELEMENT);
     parts.forEach((part, index) => {
-      this.#view.setInt32(pointers + index * Int32Array.BYTES_PER_ELEMENT, this.pointerOf(part), true);
+      this.#view.setInt32(pointers + index * Int32Array.BYTES_PER_ELEMENT, this.#pointerOf(part), true);
     });
     return pointers;
   }
@@ -195,12 +221,12 @@ export class MachineImage {
     if (placed === undefined) {
       const pointer = this.#allocateArray(array.length, array.BYTES_PER_ELEMENT);
       placed = { type, pointer, length: array.length, holders: [] };
-      const view = new type(this.#memory.buffer, pointer, array.length);
+      const view = new type(this.memory.buffer, pointer, array.length);
       view.set(array);
       this.#arrays.set(array, placed);
     }
     placed.holders.push({ owner, field });
-    owner[field] = new type(this.#memory.buffer, placed.pointer, placed.length);
+    owner[field] = new type(this.memory.buffer, placed.pointer, placed.length);
     return placed.pointer;
   }
 
@@ -220,11 +246,11 @@ export class MachineImage {
   #allocate(bytes: number): number {
     const at = Math.ceil(this.#top / LINE_BYTES) * LINE_BYTES;
     this.#top = at + bytes;
-    const { buffer } = this.#memory;
+    const { buffer } = this.memory;
     if (this.#top > buffer.byteLength) {
       // By half as much again, so that carrying a machine grows memory a few times only.
       const wanted = Math.max(this.#top, buffer.byteLength * 1.5);
-      this.#memory.grow(Math.ceil((wanted - buffer.byteLength) / PAGE_BYTES));
+      this.memory.grow(Math.ceil((wanted - buffer.byteLength) / PAGE_BYTES));
       this.#renewViews();
     }
     return at;
@@ -232,7 +258,7 @@ export class MachineImage {
 
   /** Memory that has grown is another buffer. */
   #renewViews(): void {
-    const { buffer } = this.#memory;
+    const { buffer } = this.memory;
     this.#view = new DataView(buffer);
     for (const { type, pointer, length, holders } of this.#arrays.values())
       for (const { owner, field } of holders) owner[field] = new type(buffer, pointer, length);

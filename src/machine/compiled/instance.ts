@@ -1,7 +1,8 @@
 /** Instances of the compiled machine. */
+import type { MachineImage } from './image.js';
 import type { MachineCode } from './layout.js';
 
-/** What this file uses of the host's global: Node's own declarations have none of it, and those of browsers come with everything else. */
+/** What this folder uses of the host's global: Node's own declarations have none of it, and those of browsers come with everything else. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
@@ -12,54 +13,54 @@ declare namespace WebAssembly {
   }
 }
 
-/** Memory of a compiled machine. */
-export interface LinearMemory {
-  /** Another one whenever memory has grown. */
-  readonly buffer: ArrayBuffer;
-  /** @param pages of 64 KiB */
-  grow(pages: number): number;
-}
-
 /** What the compiled machine asks of JavaScript. */
 export interface Host {
   /** Appends a core's next tile to its stream. @returns 1, or 0 when there is none */
   refill(core: number): number;
-  /** Gives a ring of requests twice the room. */
+  /** Gives a ring of requests twice the room. @param pointer of the ring in memory */
   growRing(pointer: number): void;
 }
 
-/** The functions of an instance. Pointers are bytes in its memory. */
+/** The functions of an instance: those of the sources, without the structures that a machine has one of. */
 export interface MachineInstance {
-  readonly memory: LinearMemory;
-  dataStart(): number;
-  bindState(engine: number, port: number, channels: number, ideal: number): void;
-  runEvents(engine: number, events: number, running: number): number;
-  enqueueRequest(
-    set: number,
-    channel: number,
-    line: number,
-    direction: number,
-    timePs: number,
-    tag: number,
-  ): void;
-  stepChannel(set: number, channel: number): number;
-  acceptsRequest(set: number, channel: number, direction: number): number;
-  channelOfLine(set: number, line: number): number;
+  runEvents(events: number, running: number): number;
+  enqueueRequest(channel: number, line: number, direction: number, timePs: number, tag: number): void;
+  stepChannel(channel: number): number;
+  acceptsRequest(channel: number, direction: number): number;
+  channelOfLine(line: number): number;
 }
 
-const modules = new WeakMap<MachineCode, WebAssembly.Module>();
-
-export function instantiate(code: MachineCode, host: Host): MachineInstance {
-  let module = modules.get(code);
-  if (module === undefined) {
-    module = new WebAssembly.Module(Uint8Array.from(atob(code.wasm), (letter) => letter.charCodeAt(0)));
-    modules.set(code, module);
-  }
+/** The compiled machine for the data of an image. */
+export function instantiate(code: MachineCode, image: MachineImage, host: Host): MachineInstance {
   const imports = {
-    host: { refill: (core: number) => host.refill(core), growRing: (ring: number) => host.growRing(ring) },
-    env: { abort },
+    env: { memory: image.memory, abort },
+    prelude: {
+      refill: (core: number) => host.refill(core),
+      growRing: (pointer: number) => host.growRing(pointer),
+    },
   };
+  const module = new WebAssembly.Module(specialise(code, image));
   return new WebAssembly.Instance(module, imports).exports as unknown as MachineInstance;
+}
+
+/** The code with the constants of a machine filled in: what of it never changes is no data to the compiler behind it. */
+function specialise({ wasm, constants }: MachineCode, image: MachineImage): Uint8Array {
+  const bytes = Uint8Array.from(atob(wasm), (letter) => letter.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  for (const { path, isDouble, places } of constants) {
+    const value = image.valueAt(path);
+    for (const at of places) {
+      if (isDouble) view.setFloat64(at, value, true);
+      else writeInteger(bytes, at, value);
+    }
+  }
+  return bytes;
+}
+
+/** A 32-bit integer as signed LEB128 in all of its five bytes. */
+function writeInteger(bytes: Uint8Array, at: number, value: number): void {
+  for (let index = 0; index < 4; index++) bytes[at + index] = ((value >> (7 * index)) & 127) | 128;
+  bytes[at + 4] = (value >> 28) & 127;
 }
 
 function abort(): never {

@@ -1,4 +1,4 @@
-/** How the data of a machine lie in the memory of its compiled form. */
+/** How the data of a machine lie in the memory of its compiled form, and what of it is part of the code. */
 
 export interface FieldLayout {
   readonly name: string;
@@ -20,9 +20,21 @@ export interface StructureLayout {
 /** By the name of the interface. */
 export type Layout = Readonly<Record<string, StructureLayout>>;
 
+/** A number of the code that is another for each machine. */
+export interface CodeConstant {
+  /** A single structure and the way from it, `$Type$field$field`: a number, a truth value, or the address of a structure or array. */
+  readonly path: string;
+  readonly isDouble: boolean;
+  /** Bytes of the binary at which it stands: eight of a double, else five of a signed LEB128 integer. */
+  readonly places: readonly number[];
+}
+
 /** A machine's hot functions as WebAssembly, and how they expect their data. */
 export interface MachineCode {
   /** The binary, in base 64. */
   readonly wasm: string;
   readonly layout: Layout;
+  /** Structures of which a machine has one each. */
+  readonly single: readonly string[];
+  readonly constants: readonly CodeConstant[];
 }

@@ -137,7 +137,7 @@ function publish(set: ChannelSet, ch: ChannelState): void {
 /** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */
 function rebase(d: DramState, ch: ChannelState, cycles: number): void {
   for (let left = cycles; left > 0; left -= REBASE_CYCLE) {
-    const shift = Math.min(left, REBASE_CYCLE);
+    const shift = Math.min(left, REBASE_CYCLE) | 0;
     if (ch.held === 0 && ch.refreshNext <= shift) catchUpRefresh(d, ch, shift);
     rebaseChannel(d, ch, shift);
   }

@@ -46,6 +46,8 @@ export const CLASS = {
 
 export const RANK = {
   STRIDE: 16,
+  /** log2 of the stride. */
+  SHIFT: 4,
   /** Four words: earliest cycle of each command to a bank as far as the rank constrains it. */
   READY: 0,
   /** The last four activates, and which of them is the oldest, for tFAW. */

@@ -55,7 +55,7 @@ export function catchUpRefresh(d: DramState, ch: ChannelState, now: number): voi
       closeRank(d, ch, rank, start);
       const cycle = Math.max(start, earliestRefresh(d, rank));
       if (cycle >= now) break;
-      const skipped = Math.max(0, Math.floor((now - due) / nREFI) - 1);
+      const skipped = Math.max(0, (((now - due) / nREFI) | 0) - 1);
       words[rank + REFRESH_DUE] += skipped * nREFI;
       d.counters[ch.index * COUNTER_STRIDE + REFRESHES] += skipped;
       refresh(d, ch, rank, cycle + skipped * nREFI);

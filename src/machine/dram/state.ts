@@ -145,7 +145,7 @@ export function rankAt(d: DramState, channel: number, rank: number): number {
 
 /** First bank of a rank. */
 export function firstBankOf(d: DramState, rank: number): number {
-  return d.banksAt + ((rank - d.ranksAt) / RANK.STRIDE) * d.banksPerRank * BANK.STRIDE;
+  return d.banksAt + ((rank - d.ranksAt) >> RANK.SHIFT) * d.banksPerRank * BANK.STRIDE;
 }
 
 /** Moves all cycles of a channel back by `cycles`, at most `REBASE_AT`, and its base cycle up. */

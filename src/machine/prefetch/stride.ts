@@ -75,7 +75,8 @@ export function observeStride(p: PrefetchState, core: number, stream: number, li
   } else if ((from - line) * step <= 0) from = line + step;
   words[at + AHEAD] = from;
   if (confidence === NO_PREDICTION) return 0;
-  const room = Math.min(p.distance - (from - line) / step + 1, stepsInPage(p, line, from, step), p.degree);
+  const ahead = ((from - line) / step) | 0;
+  const room = Math.min(p.distance - ahead + 1, stepsInPage(p, line, from, step), p.degree);
   if (room <= 0) return 0;
   offerLines(p, at, from, step);
   return room;
@@ -86,5 +87,5 @@ function stepsInPage(p: PrefetchState, line: number, from: number, step: number)
   const first = firstOfPage(p, line);
   const last = lastOfPage(p, line);
   if (from < first || from > last) return 0;
-  return Math.floor((step > 0 ? last - from : first - from) / step) + 1;
+  return (((step > 0 ? last - from : first - from) / step) | 0) + 1;
 }
