@@ -9,7 +9,7 @@ import { CompileError } from './source.js';
  * Limits of inlining, in binaryen's units of size. V8 does not inline WebAssembly, so that all of it happens here: small functions always, larger ones where that is called for by a
  * constant argument or a single call.
  */
-const INLINE = { always: 60, flexible: 200, oneCaller: 2000 } as const;
+const INLINE = { always: 100, flexible: 300, oneCaller: 20_000 } as const;
 
 const { MutableGlobals, NontrappingFPToInt, SIMD128, BulkMemory, BulkMemoryOpt, SignExt } = binaryen.Features;
 /** What AssemblyScript uses; all of it runs on every Node and browser that this package runs on. */

@@ -5,7 +5,7 @@ import { BINDINGS, EXCLUDED_TYPES, PRELUDE_FUNCTIONS } from './entries.js';
 import type { MachineFunction } from './functions.js';
 import { kindOfConstant, mathFunction, type Numbers } from './numbers.js';
 import type { BoundParameters, MachineObjects } from './objects.js';
-import { bare, isOfModule, type NumberKind, type Source } from './source.js';
+import { bare, isOfModule, type NumberKind, type Source, TYPED_ARRAYS } from './source.js';
 import type { Types } from './types.js';
 
 const COMPARISONS: ReadonlyMap<ts.SyntaxKind, string> = new Map([
@@ -18,6 +18,15 @@ const COMPARISONS: ReadonlyMap<ts.SyntaxKind, string> = new Map([
 ]);
 const BITWISE: ReadonlySet<string> = new Set(['|', '&', '^', '<<', '>>', '>>>']);
 const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '%']);
+
+/** An element in memory. */
+interface ElementPlace {
+  /** Type of its bytes, and kind of its value. */
+  readonly stored: string;
+  readonly kind: NumberKind;
+  readonly address: string;
+  readonly offset: number;
+}
 
 export class Expressions {
   /** Constant tables of bytes that were met, by name. */
@@ -80,8 +89,7 @@ export class Expressions {
       const from = object === undefined ? this.emit(expression) : '';
       return this.fieldOf(object, this.#source.typeOf(expression), name.text, node, from);
     }
-    if (ts.isElementAccessExpression(node))
-      return `${this.emit(node.expression)}[${this.emit(node.argumentExpression, 'i32')}]`;
+    if (ts.isElementAccessExpression(node)) return this.#element(node);
     if (ts.isPrefixUnaryExpression(node)) return this.#prefix(node);
     if (ts.isPostfixUnaryExpression(node))
       return `${this.emit(node.operand)}${ts.tokenToString(node.operator)}`;
@@ -158,12 +166,81 @@ export class Expressions {
     if (BITWISE.has(operator)) return `(${this.emit(left, 'i32')} ${operator} ${this.emit(right, 'i32')})`;
     if (operator === '/') return `(${this.emit(left, 'f64')} / ${this.emit(right, 'f64')})`;
     if (ARITHMETIC.has(operator)) return this.#arithmetic(node, this.#numbers.of(node));
-    if (operator === '=') return `${this.emit(left)} = ${this.emit(right, this.kindOf(left))}`;
+    if (operator === '=') return this.#assign(node, this.emit(right, this.kindOf(left)));
     const plain = operator.slice(0, -1);
     if (!BITWISE.has(plain) && !ARITHMETIC.has(plain))
       return this.#refuse(node, `${operator} is not compiled`);
     const kind = BITWISE.has(plain) ? 'i32' : this.#numbers.of(left);
-    return `${this.emit(left)} = ${this.emit(left)} ${plain} (${this.emit(right, kind)})`;
+    return this.#assign(node, `${this.emit(left)} ${plain} (${this.emit(right, kind)})`);
+  }
+
+  #assign(node: ts.BinaryExpression, value: string): string {
+    const target = bare(node.left);
+    const place = ts.isElementAccessExpression(target) ? this.#placeOf(target) : undefined;
+    if (place === undefined || !ts.isExpressionStatement(node.parent))
+      return `${this.emit(node.left)} = ${value}`;
+    return `store<${place.stored}>(${place.address}, ${value}, ${place.offset})`;
+  }
+
+  /** An element of an array. What steps it or is asked for the value that it assigns goes through the array's class. */
+  #element(node: ts.ElementAccessExpression): string {
+    const { parent } = node;
+    const isStepped =
+      ts.isPostfixUnaryExpression(parent) ||
+      (ts.isPrefixUnaryExpression(parent) &&
+        (parent.operator === ts.SyntaxKind.PlusPlusToken ||
+          parent.operator === ts.SyntaxKind.MinusMinusToken));
+    const isTarget =
+      ts.isBinaryExpression(parent) &&
+      parent.left === node &&
+      parent.operatorToken.getText().endsWith('=') &&
+      !COMPARISONS.has(parent.operatorToken.kind) &&
+      !ts.isExpressionStatement(parent.parent);
+    const place = isStepped || isTarget ? undefined : this.#placeOf(node);
+    if (place === undefined)
+      return `${this.emit(node.expression)}[${this.emit(node.argumentExpression, 'i32')}]`;
+    const load = `load<${place.stored}>(${place.address}, ${place.offset})`;
+    return place.stored === place.kind ? load : `<${place.kind}>${load}`;
+  }
+
+  /** Where an element of a typed array is: the constants among what its index adds up are the offset of the instruction, which costs nothing. */
+  #placeOf(node: ts.ElementAccessExpression): ElementPlace | undefined {
+    const array = TYPED_ARRAYS.get(this.#source.nameOf(this.#source.typeOf(node.expression)));
+    if (array === undefined) return undefined;
+    const { terms, constant } = this.#sum(node.argumentExpression);
+    const from = `changetype<usize>(${this.emit(node.expression)})`;
+    const isSplit = constant >= 0;
+    const index = isSplit ? terms.join(' + ') : this.emit(node.argumentExpression, 'i32');
+    return {
+      stored: array.stored,
+      kind: array.kind,
+      address: index === '' ? from : `${from} + (<usize>(${index}) << ${array.shift})`,
+      offset: isSplit ? constant << array.shift : 0,
+    };
+  }
+
+  /** An integer expression as terms that are added, and a constant. */
+  #sum(expression: ts.Expression): { readonly terms: readonly string[]; readonly constant: number } {
+    const value = this.#constants.valueOf(expression);
+    if (value !== undefined && Number.isInteger(value)) return { terms: [], constant: value };
+    const node = bare(expression);
+    if (ts.isBinaryExpression(node) && this.#numbers.of(node) === 'i32') {
+      const operator = node.operatorToken.kind;
+      const right = this.#constants.valueOf(node.right);
+      if (operator === ts.SyntaxKind.MinusToken && right !== undefined) {
+        const { terms, constant } = this.#sum(node.left);
+        return { terms, constant: constant - right };
+      }
+      if (operator === ts.SyntaxKind.PlusToken) {
+        const first = this.#sum(node.left);
+        const second = this.#sum(node.right);
+        return {
+          terms: [...first.terms, ...second.terms],
+          constant: first.constant + second.constant,
+        };
+      }
+    }
+    return { terms: [this.emit(node, 'i32')], constant: 0 };
   }
 
   #arithmetic(node: ts.BinaryExpression, kind: NumberKind): string {

@@ -1,19 +1,13 @@
 /** What stands around the compiled functions. */
 
-/** Classes for typed arrays: a pointer to the first element, with the number of elements 8 bytes in front. Indices are not checked: tests run the same code as JavaScript. */
-const ARRAYS = [
-  ['I32s', 'i32', 'i32', 2],
-  ['F64s', 'f64', 'f64', 3],
-  ['U8s', 'u8', 'i32', 0],
-  ['I8s', 'i8', 'i32', 0],
-  ['U16s', 'u16', 'i32', 1],
-] as const;
+import { type ArrayClass, TYPED_ARRAYS } from './source.js';
 
-function arrayClass([name, stored, value, shift]: (typeof ARRAYS)[number]): string {
+/** A class for typed arrays: a pointer to the first element, with the number of elements 8 bytes in front. Indices are not checked: tests run the same code as JavaScript. */
+function arrayClass({ name, stored, shift, kind }: ArrayClass): string {
   const place = `changetype<usize>(this) + (<usize>index << ${shift})`;
   return `@unmanaged class ${name} {
-  @operator("[]") @inline private get(index: i32): ${value} { return load<${stored}>(${place}); }
-  @operator("[]=") @inline private set(index: i32, value: ${value}): void { store<${stored}>(${place}, value); }
+  @operator("[]") @inline private get(index: i32): ${kind} { return load<${stored}>(${place}); }
+  @operator("[]=") @inline private set(index: i32, value: ${kind}): void { store<${stored}>(${place}, value); }
   @inline get length(): i32 { return load<i32>(changetype<usize>(this) - 8); }
 }`;
 }
@@ -22,7 +16,7 @@ function arrayClass([name, stored, value, shift]: (typeof ARRAYS)[number]): stri
 export const CONSTANTS_MODULE = 'constants';
 
 /** The declarations in front of the structures. */
-export const PRELUDE = `${ARRAYS.map(arrayClass).join('\n')}
+export const PRELUDE = `${[...TYPED_ARRAYS.values()].map(arrayClass).join('\n')}
 @unmanaged class Objects<T> {
   @operator("[]") @inline private get(index: i32): T { return changetype<T>(load<usize>(changetype<usize>(this) + (<usize>index << 2))); }
   @inline get length(): i32 { return load<i32>(changetype<usize>(this) - 8); }

@@ -10,15 +10,23 @@ export class CompileError extends Error {
 /** The two kinds of number of the compiled machine. */
 export type NumberKind = 'i32' | 'f64';
 
-/** Typed arrays by the classes of the prelude that stand for them, with the kind of their elements. */
-export const TYPED_ARRAYS: ReadonlyMap<string, { readonly name: string; readonly kind: NumberKind }> =
-  new Map([
-    ['Int32Array', { name: 'I32s', kind: 'i32' }],
-    ['Float64Array', { name: 'F64s', kind: 'f64' }],
-    ['Uint8Array', { name: 'U8s', kind: 'i32' }],
-    ['Int8Array', { name: 'I8s', kind: 'i32' }],
-    ['Uint16Array', { name: 'U16s', kind: 'i32' }],
-  ]);
+/** A typed array in the compiled machine. */
+export interface ArrayClass {
+  /** Class of the prelude that stands for it. */
+  readonly name: string;
+  /** Type of the bytes of an element, log2 of their number, and kind of its value. */
+  readonly stored: string;
+  readonly shift: number;
+  readonly kind: NumberKind;
+}
+
+export const TYPED_ARRAYS: ReadonlyMap<string, ArrayClass> = new Map([
+  ['Int32Array', { name: 'I32s', stored: 'i32', shift: 2, kind: 'i32' }],
+  ['Float64Array', { name: 'F64s', stored: 'f64', shift: 3, kind: 'f64' }],
+  ['Uint8Array', { name: 'U8s', stored: 'u8', shift: 0, kind: 'i32' }],
+  ['Int8Array', { name: 'I8s', stored: 'i8', shift: 0, kind: 'i32' }],
+  ['Uint16Array', { name: 'U16s', stored: 'u16', shift: 1, kind: 'i32' }],
+]);
 
 export class Source {
   readonly checker: ts.TypeChecker;

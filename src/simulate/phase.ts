@@ -21,8 +21,8 @@ export class SimulatorBug extends Error {
  * microseconds.
  */
 const STUCK_PS = 1e9;
-/** Events between two looks at whether the cores get on: few enough to notice soon, enough to cost nothing. */
-const EVENTS_BETWEEN_LOOKS = 4096;
+/** Events between two looks at whether the cores get on: few enough to notice soon (and for the host to change to better code of the event loop), enough to cost nothing. */
+const EVENTS_BETWEEN_LOOKS = 1024;
 
 /** Notices when simulated time goes by and no core gets on. */
 class Watchdog {
