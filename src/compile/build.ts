@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MachineCode } from '../machine/compiled/layout.js';
 import { assemble } from './assemble.js';
-import { SINGLE } from './entries.js';
+import { MACHINE_PLAN } from './machine-plan.js';
 import { CompileError, Source } from './source.js';
 import { translate } from './translate.js';
 
@@ -13,11 +13,11 @@ const OUTPUT = fileURLToPath(new URL('../machine/compiled/code.js', import.meta.
 const TRANSLATION = fileURLToPath(new URL('../machine/compiled/machine.as', import.meta.url));
 
 try {
-  const { text, layout } = translate(new Source(`${ROOT}src`, `${ROOT}tsconfig.json`));
+  const { text, layout } = translate(new Source(`${ROOT}src`, `${ROOT}tsconfig.json`), MACHINE_PLAN);
   writeFileSync(TRANSLATION, text);
   const { binary, constants } = await assemble(text);
   const wasm = Buffer.from(binary).toString('base64');
-  const code: MachineCode = { wasm, layout, single: [...SINGLE], constants };
+  const code: MachineCode = { wasm, layout, single: [...MACHINE_PLAN.single], constants };
   const comment = '/** Written by the build; see compile/build.ts. */';
   writeFileSync(OUTPUT, `${comment}\nexport const MACHINE_CODE = ${JSON.stringify(code)};\n`);
 } catch (error) {

@@ -1,10 +1,10 @@
 /** Expressions of the sources as AssemblyScript. */
 import ts from 'typescript';
 import type { Constants } from './constants.js';
-import { BINDINGS, EXCLUDED_TYPES, PRELUDE_FUNCTIONS } from './entries.js';
 import type { MachineFunction } from './functions.js';
 import { kindOfConstant, mathFunction, type Numbers } from './numbers.js';
 import type { BoundParameters, MachineObjects } from './objects.js';
+import type { Binding, Plan } from './plan.js';
 import { bare, isOfModule, type NumberKind, type Source, TYPED_ARRAYS } from './source.js';
 import type { Types } from './types.js';
 
@@ -39,13 +39,22 @@ export class Expressions {
     { readonly called: MachineFunction; readonly bound: BoundParameters }
   >();
   readonly #source: Source;
+  readonly #plan: Plan;
   readonly #constants: Constants;
   readonly #numbers: Numbers;
   readonly #objects: MachineObjects;
   readonly #types: Types;
 
-  constructor(source: Source, constants: Constants, numbers: Numbers, objects: MachineObjects, types: Types) {
+  constructor(
+    source: Source,
+    plan: Plan,
+    constants: Constants,
+    numbers: Numbers,
+    objects: MachineObjects,
+    types: Types,
+  ) {
     this.#source = source;
+    this.#plan = plan;
     this.#constants = constants;
     this.#numbers = numbers;
     this.#objects = objects;
@@ -260,7 +269,7 @@ export class Expressions {
     if (math !== undefined) return this.#math(node, math);
     const { expression } = node;
     if (ts.isPropertyAccessExpression(expression)) return this.#callThroughData(node, expression);
-    if (PRELUDE_FUNCTIONS.has(expression.getText()))
+    if (this.#plan.preludeFunctions.has(expression.getText()))
       return `${expression.getText()}(${node.arguments.map((part) => this.emit(part)).join(', ')})`;
     const [called] = this.#numbers.callable(node);
     return called === undefined
@@ -313,23 +322,29 @@ export class Expressions {
 
   #callThroughData(node: ts.CallExpression, member: ts.PropertyAccessExpression): string {
     const name = this.#numbers.memberName(member);
-    if (BINDINGS[name] !== undefined) {
-      const [first, ideal] = this.#numbers.callable(node).map((called) => this.#callTo(node, called));
-      if (first === undefined || ideal === undefined) return first ?? '0';
-      const isIdeal = `${this.fillIn('$IdealState', 'usize')} != 0`;
-      return ts.isExpressionStatement(node.parent)
-        ? `if (${isIdeal}) ${ideal}; else ${first}`
-        : `(${isIdeal} ? ${ideal} : ${first})`;
-    }
-    if (name === 'OpStream.clear') return `${this.emit(member.expression)}.length = 0`;
-    if (name === 'EngineState.refill')
-      return `refill(${node.arguments
-        .slice(0, 1)
-        .map((part) => this.emit(part))
-        .join()})`;
-    if (EXCLUDED_TYPES.has(name.split('.', 1)[0] ?? ''))
-      return member.name.text === 'victim' ? 'refuseI32()' : 'refuse()';
+    const binding = this.#plan.bindings[name];
+    if (binding !== undefined) return this.#callBound(node, binding);
+    const translated = this.#plan.members[name]?.({
+      object: () => this.emit(member.expression),
+      argument: (index) =>
+        node.arguments
+          .slice(index, index + 1)
+          .map((part) => this.emit(part))
+          .join(),
+    });
+    if (translated !== undefined) return translated;
+    if (this.#plan.excludedTypes.has(name.split('.', 1)[0] ?? ''))
+      return this.#isNumber(node) ? 'refuseI32()' : 'refuse()';
     return this.#refuse(node, `${name} is not compiled`);
+  }
+
+  #callBound(node: ts.CallExpression, { instead }: Binding): string {
+    const [first = '0', other] = this.#numbers.callable(node).map((called) => this.#callTo(node, called));
+    if (instead === undefined || other === undefined) return first;
+    const isOther = `${this.fillIn(`$${instead.where}`, 'usize')} != 0`;
+    return ts.isExpressionStatement(node.parent)
+      ? `if (${isOther}) ${other}; else ${first}`
+      : `(${isOther} ? ${other} : ${first})`;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The fields of the machine's data that compiled functions read or write, by the interface that declares them. */
 import ts from 'typescript';
-import { EXCLUDED_TYPES, METHODS_ONLY } from './entries.js';
+import type { Plan } from './plan.js';
 import { type Source, TYPED_ARRAYS } from './source.js';
 
 export interface Field {
@@ -14,9 +14,11 @@ export class Fields {
   /** By type and field. */
   readonly byType = new Map<string, Map<string, Field>>();
   readonly #source: Source;
+  readonly #plan: Plan;
 
-  constructor(source: Source) {
+  constructor(source: Source, plan: Plan) {
     this.#source = source;
+    this.#plan = plan;
   }
 
   /** Takes note of the use of a member. @returns its symbol; undefined for the length of an array, for a method and for what the compiled machine has not */
@@ -27,8 +29,9 @@ export class Fields {
     const symbol = checker.getPropertyOfType(checker.getNonNullableType(object), name);
     if (symbol === undefined || owner === '' || owner === '__object') return symbol;
     const type = checker.getTypeOfSymbolAtLocation(symbol, node);
-    if (type.getCallSignatures().length > 0 || METHODS_ONLY.has(this.#source.nameOf(type))) return symbol;
-    if (EXCLUDED_TYPES.has(owner)) return symbol;
+    if (type.getCallSignatures().length > 0 || this.#plan.methodsOnly.has(this.#source.nameOf(type)))
+      return symbol;
+    if (this.#plan.excludedTypes.has(owner)) return symbol;
     let fields = this.byType.get(owner);
     if (fields === undefined) {
       fields = new Map();

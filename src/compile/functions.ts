@@ -1,6 +1,6 @@
 /** The functions of a compiled machine: the entries and all that they call. */
 import ts from 'typescript';
-import { ENTRIES, PRELUDE_FUNCTIONS } from './entries.js';
+import type { Plan } from './plan.js';
 import type { Source } from './source.js';
 
 export interface MachineFunction {
@@ -15,7 +15,7 @@ export class Functions {
   readonly all = new Map<ts.Symbol, MachineFunction>();
   readonly #entries = new Map<string, MachineFunction>();
 
-  constructor(source: Source) {
+  constructor(source: Source, plan: Plan) {
     const waiting: MachineFunction[] = [];
     const add = (symbol: ts.Symbol): MachineFunction | undefined => {
       const known = this.all.get(symbol);
@@ -28,14 +28,14 @@ export class Functions {
       waiting.push(found);
       return found;
     };
-    for (const { file, name } of ENTRIES) {
+    for (const { file, name } of [...plan.exported, ...plan.bound]) {
       const entry = add(source.exported(file, name));
       if (entry !== undefined) this.#entries.set(name, entry);
     }
     const visit = (node: ts.Node): void => {
       if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
         const symbol = source.symbolOf(node.expression);
-        const isOfPrelude = PRELUDE_FUNCTIONS.has(node.expression.text);
+        const isOfPrelude = plan.preludeFunctions.has(node.expression.text);
         if (symbol !== undefined && !isOfPrelude && add(symbol) === undefined)
           source.report(node, 'calls what is not a function of a module');
       }

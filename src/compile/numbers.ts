@@ -2,7 +2,7 @@
  * Which numbers are 32-bit integers and which are doubles.
  *
  * To JavaScript all are doubles. In the compiled machine a variable, field, parameter or result is an integer unless a double flows into it: an element of a Float64Array, a
- * quotient, a value that is not an integer of 32 bits, or a field named by a unit of time or a reciprocal (`...Ps`, `per...`), which its creation sets. The kinds are found by going through
+ * quotient, a value that is not an integer of 32 bits, or a field that the plan names, which its creation sets. The kinds are found by going through
  * all functions until nothing changes.
  *
  * Integers wrap around at 32 bits where JavaScript's numbers would not; machines keep lines and cycles below that, and what flows into a double is computed in doubles throughout. Data whose
@@ -10,12 +10,11 @@
  */
 import ts from 'typescript';
 import type { Constants } from './constants.js';
-import { BINDINGS, SINGLE } from './entries.js';
 import type { Fields } from './fields.js';
 import type { Functions, MachineFunction } from './functions.js';
+import type { Plan } from './plan.js';
 import { bare, type NumberKind, type Source, TYPED_ARRAYS } from './source.js';
 
-const DOUBLE_NAME = /Ps$|^tCKps$|^per[A-Z]/;
 const INTEGER_OPERATORS: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.BarToken,
   ts.SyntaxKind.AmpersandToken,
@@ -48,14 +47,16 @@ export function mathFunction(call: ts.CallExpression): string | undefined {
 
 export class Numbers {
   readonly #source: Source;
+  readonly #plan: Plan;
   readonly #constants: Constants;
   readonly #functions: Functions;
   readonly #fields: Fields;
   readonly #doubles = new Set<ts.Symbol>();
   #hasChanged = false;
 
-  constructor(source: Source, constants: Constants, functions: Functions, fields: Fields) {
+  constructor(source: Source, plan: Plan, constants: Constants, functions: Functions, fields: Fields) {
     this.#source = source;
+    this.#plan = plan;
     this.#constants = constants;
     this.#functions = functions;
     this.#fields = fields;
@@ -119,12 +120,14 @@ export class Numbers {
     return isDouble ? 'f64' : 'i32';
   }
 
-  /** The functions that a call may reach, directly or through data: two where that depends on the kind of memory, none where it is not compiled. */
+  /** The functions that a call may reach, directly or through data: two where that depends on the data, none where it is not compiled. */
   callable(node: ts.CallExpression): readonly MachineFunction[] {
     const { expression } = node;
     if (ts.isPropertyAccessExpression(expression)) {
-      const names = BINDINGS[this.memberName(expression)] ?? [];
-      return names.filter((name) => name !== undefined).map((name) => this.#functions.entry(name));
+      const binding = this.#plan.bindings[this.memberName(expression)];
+      if (binding === undefined) return [];
+      const names = binding.instead === undefined ? [binding.to] : [binding.to, binding.instead.to];
+      return names.map((name) => this.#functions.entry(name));
     }
     const symbol = this.#source.symbolOf(expression);
     const called = symbol === undefined ? undefined : this.#functions.all.get(symbol);
@@ -138,7 +141,7 @@ export class Numbers {
   ): readonly ts.ParameterDeclaration[] {
     return ts.isPropertyAccessExpression(node.expression)
       ? declaration.parameters.filter(
-          (parameter) => !SINGLE.has(this.#source.nameOf(this.#source.typeOf(parameter))),
+          (parameter) => !this.#plan.single.has(this.#source.nameOf(this.#source.typeOf(parameter))),
         )
       : declaration.parameters;
   }
@@ -178,7 +181,7 @@ export class Numbers {
   #useField(node: ts.PropertyAccessExpression): void {
     if (this.#constants.valueOf(node) !== undefined || node.expression.getText() === 'Math') return;
     const symbol = this.#fields.use(this.#source.typeOf(node.expression), node.name.text, node);
-    if (DOUBLE_NAME.test(node.name.text) && this.#isNumber(node)) this.#widen(symbol, 'f64');
+    if (this.#plan.doubleFields.test(node.name.text) && this.#isNumber(node)) this.#widen(symbol, 'f64');
   }
 
   #inferVariable(node: ts.VariableDeclaration): void {
@@ -194,7 +197,7 @@ export class Numbers {
       const name = (element.propertyName ?? element.name).getText();
       const field = this.#fields.use(type, name, element);
       if (!this.#isNumber(element.name)) continue;
-      if (DOUBLE_NAME.test(name)) this.#widen(field, 'f64');
+      if (this.#plan.doubleFields.test(name)) this.#widen(field, 'f64');
       this.#widen(this.#source.symbolOf(element.name), this.kindOf(field));
     }
   }

@@ -2,11 +2,11 @@
  * Which structure of the machine an expression stands for, where that is known when it is compiled.
  *
  * A single structure is called `$Type`, one of several by the field that holds it: `$EngineState$l1`. Those are the names of constants, the structure's address; behind it
- * stands a field that never changes: `$EngineState$l1$words`. The host fills them in (see machine/compiled/specialise.ts).
+ * stands a field that never changes: `$EngineState$l1$words`. The host fills them in (see machine/compiled/instance.ts).
  */
 import ts from 'typescript';
-import { SEVERAL, SINGLE } from './entries.js';
 import type { Fields } from './fields.js';
+import type { Plan } from './plan.js';
 import { bare, type Source } from './source.js';
 
 /** Structures that parameters stand for in one version of a function. */
@@ -16,15 +16,17 @@ export class MachineObjects {
   /** Parameters of the version of a function that is being compiled. */
   bound: BoundParameters = new Map();
   readonly #source: Source;
+  readonly #plan: Plan;
   readonly #fields: Fields;
 
-  constructor(source: Source, fields: Fields) {
+  constructor(source: Source, plan: Plan, fields: Fields) {
     this.#source = source;
+    this.#plan = plan;
     this.#fields = fields;
   }
 
   isSingle(type: ts.Type): boolean {
-    return SINGLE.has(this.#source.nameOf(type));
+    return this.#plan.single.has(this.#source.nameOf(type));
   }
 
   /** Name of the structure, or undefined. */
@@ -32,7 +34,7 @@ export class MachineObjects {
     const node = bare(expression);
     const type = this.#source.typeOf(node);
     if (this.isSingle(type)) return `$${this.#source.nameOf(type)}`;
-    if (!SEVERAL.has(this.#source.nameOf(type))) return undefined;
+    if (!this.#plan.several.has(this.#source.nameOf(type))) return undefined;
     if (ts.isPropertyAccessExpression(node)) {
       const holder = this.of(node.expression);
       return holder === undefined

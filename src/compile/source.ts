@@ -1,5 +1,5 @@
 /** The sources as the compiler's front end sees them: symbols, types, and what is wrong where. */
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import ts from 'typescript';
 
 /** What cannot be compiled, all of it at once. */
@@ -63,7 +63,9 @@ export class Source {
   report(node: ts.Node, problem: string): void {
     const { line, character } = node.getSourceFile().getLineAndCharacterOfPosition(node.getStart());
     const text = node.getText().split('\n', 1)[0] ?? '';
-    this.#problems.push(`src/${this.fileOf(node)}.ts:${line + 1}:${character + 1}: ${problem}: ${text}`);
+    this.#problems.push(
+      `${basename(this.#root)}/${this.fileOf(node)}.ts:${line + 1}:${character + 1}: ${problem}: ${text}`,
+    );
   }
 
   /** @throws CompileError with all that was reported */

@@ -1,15 +1,16 @@
 /** Functions of the sources as AssemblyScript. */
 import ts from 'typescript';
-import { METHODS_ONLY } from './entries.js';
 import type { Expressions } from './expressions.js';
 import type { MachineFunction } from './functions.js';
 import type { Numbers } from './numbers.js';
 import type { BoundParameters, MachineObjects } from './objects.js';
+import type { Plan } from './plan.js';
 import type { NumberKind, Source } from './source.js';
 import type { Types } from './types.js';
 
 export class Statements {
   readonly #source: Source;
+  readonly #plan: Plan;
   readonly #numbers: Numbers;
   readonly #objects: MachineObjects;
   readonly #types: Types;
@@ -19,12 +20,14 @@ export class Statements {
 
   constructor(
     source: Source,
+    plan: Plan,
     numbers: Numbers,
     objects: MachineObjects,
     types: Types,
     expressions: Expressions,
   ) {
     this.#source = source;
+    this.#plan = plan;
     this.#numbers = numbers;
     this.#objects = objects;
     this.#types = types;
@@ -119,7 +122,7 @@ export class Statements {
         this.#source.report(element, 'nested patterns are not compiled');
         return [];
       }
-      if (METHODS_ONLY.has(this.#source.nameOf(this.#source.typeOf(element)))) return [];
+      if (this.#plan.methodsOnly.has(this.#source.nameOf(this.#source.typeOf(element)))) return [];
       // A structure that is known is known by its field as well.
       if (this.#objects.of(element.name) !== undefined) return [];
       const field = (element.propertyName ?? element.name).getText();

@@ -7,12 +7,12 @@
 
 import type { Layout } from '../machine/compiled/layout.js';
 import { Constants } from './constants.js';
-import { EXPORTED } from './entries.js';
 import { Expressions } from './expressions.js';
 import { Fields } from './fields.js';
 import { Functions } from './functions.js';
 import { Numbers } from './numbers.js';
 import { MachineObjects } from './objects.js';
+import type { Plan } from './plan.js';
 import { CONSTANTS_MODULE, PRELUDE } from './prelude.js';
 import type { Source } from './source.js';
 import { Statements } from './statements.js';
@@ -26,16 +26,16 @@ export interface Translation {
 }
 
 /** @throws CompileError with everything that has no translation, each with file, line and column */
-export function translate(source: Source): Translation {
+export function translate(source: Source, plan: Plan): Translation {
   const constants = new Constants(source);
-  const fields = new Fields(source);
-  const functions = new Functions(source);
-  const numbers = new Numbers(source, constants, functions, fields);
-  const objects = new MachineObjects(source, fields);
+  const fields = new Fields(source, plan);
+  const functions = new Functions(source, plan);
+  const numbers = new Numbers(source, plan, constants, functions, fields);
+  const objects = new MachineObjects(source, plan, fields);
   const types = new Types(source, numbers);
-  const expressions = new Expressions(source, constants, numbers, objects, types);
-  const statements = new Statements(source, numbers, objects, types, expressions);
-  const exported = EXPORTED.map(({ name }) => {
+  const expressions = new Expressions(source, plan, constants, numbers, objects, types);
+  const statements = new Statements(source, plan, numbers, objects, types, expressions);
+  const exported = plan.exported.map(({ name }) => {
     const version = expressions.versionOf(functions.entry(name), new Map());
     return `export { ${version} as ${name} };`;
   });
@@ -53,7 +53,15 @@ export function translate(source: Source): Translation {
       `@external("${CONSTANTS_MODULE}", "${name}") declare const ${name}: ${type === 'f64' ? 'f64' : 'i32'};`,
   );
   return {
-    text: [PRELUDE, declareStructures(layout), ...filledIn, ...tables, ...bodies, ...exported].join('\n'),
+    text: [
+      PRELUDE,
+      plan.prelude,
+      declareStructures(layout),
+      ...filledIn,
+      ...tables,
+      ...bodies,
+      ...exported,
+    ].join('\n'),
     layout,
   };
 }

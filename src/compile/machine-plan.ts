@@ -1,0 +1,83 @@
+/** What is compiled of the machine. */
+import type { Plan } from './plan.js';
+
+export const MACHINE_PLAN: Plan = {
+  exported: [
+    { file: 'machine/core/run-events.ts', name: 'runEvents' },
+    { file: 'machine/dram/channel.ts', name: 'enqueueRequest' },
+    { file: 'machine/dram/channel.ts', name: 'stepChannel' },
+    { file: 'machine/dram/channel.ts', name: 'acceptsRequest' },
+    { file: 'machine/dram/channel.ts', name: 'channelOfLine' },
+  ],
+  bound: [
+    { file: 'machine/core/private-caches.ts', name: 'invalidateCluster' },
+    { file: 'machine/core/private-caches.ts', name: 'downgradeCluster' },
+    { file: 'machine/memory-port.ts', name: 'writeBackLine' },
+    { file: 'machine/dram/ideal.ts', name: 'enqueueIdeal' },
+    { file: 'machine/dram/ideal.ts', name: 'stepIdeal' },
+    { file: 'machine/dram/ideal.ts', name: 'channelOfIdeal' },
+  ],
+  single: new Set([
+    'EngineState',
+    'EventOrder',
+    'MemoryPort',
+    'MainMemory',
+    'ChannelSet',
+    'DramState',
+    'AddressMap',
+    'DramTimings',
+    'RowPolicy',
+    'ColumnGaps',
+    'IdealState',
+    'Placement',
+    'Interconnect',
+    'Network',
+    'SharedLevel',
+    'PrefetchState',
+    'StreamTable',
+  ]),
+  several: new Set(['TagArray', 'FreeList', 'Calendar']),
+  bindings: {
+    'PrivateCaches.invalidate': { to: 'invalidateCluster' },
+    'PrivateCaches.downgrade': { to: 'downgradeCluster' },
+    'SharedLevel.writeMemory': { to: 'writeBackLine' },
+    'MainMemory.enqueue': { to: 'enqueueRequest', instead: { where: 'IdealState', to: 'enqueueIdeal' } },
+    'MainMemory.step': { to: 'stepChannel', instead: { where: 'IdealState', to: 'stepIdeal' } },
+    'MainMemory.channelOf': { to: 'channelOfLine', instead: { where: 'IdealState', to: 'channelOfIdeal' } },
+  },
+  members: {
+    'OpStream.clear': (call) => `${call.object()}.length = 0`,
+    // The host knows the streams by their cores.
+    'EngineState.refill': (call) => `refill(${call.argument(0)})`,
+  },
+  // The host grows rings, for that allocates; for finding a tag there are instructions that JavaScript has not.
+  preludeFunctions: new Set(['growRing', 'findTag']),
+  prelude: `@unmanaged class ReplacementPolicy {}
+@unmanaged class Link {}
+@external("prelude", "refill") declare function refill(core: i32): bool;
+@external("prelude", "growRing") declare function growRing(ring: RequestRing): void;
+/** All entries at once, without partial tags. What is read behind the last, of the next set, is masked out. */
+@inline function findTag(words: I32s, partials: i32, first: i32, ways: i32, flagBits: i32, tag: i32): i32 {
+  const at = changetype<usize>(words) + (<usize>first << 2);
+  const wanted = i32x4.splat(tag);
+  const a = i32x4.eq(i32x4.shr_s(v128.load(at), flagBits), wanted);
+  let matches: i32;
+  if (ways > 8) {
+    const b = i32x4.eq(i32x4.shr_s(v128.load(at, 16), flagBits), wanted);
+    const c = i32x4.eq(i32x4.shr_s(v128.load(at, 32), flagBits), wanted);
+    const d = i32x4.eq(i32x4.shr_s(v128.load(at, 48), flagBits), wanted);
+    matches = i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+  } else if (ways > 4) {
+    matches = i16x8.bitmask(i16x8.narrow_i32x4_s(a, i32x4.eq(i32x4.shr_s(v128.load(at, 16), flagBits), wanted)));
+  } else {
+    matches = i32x4.bitmask(a);
+  }
+  matches &= (1 << ways) - 1;
+  return matches == 0 ? -1 : first + ctz(matches);
+}
+`,
+  excludedTypes: new Set(['ReplacementPolicy']),
+  methodsOnly: new Set(['PrivateCaches']),
+  // Units of time, and reciprocals.
+  doubleFields: /Ps$|^tCKps$|^per[A-Z]/,
+};
