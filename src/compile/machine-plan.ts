@@ -49,12 +49,14 @@ export const MACHINE_PLAN: Plan = {
     'OpStream.clear': (call) => `${call.object()}.length = 0`,
     // The host knows the streams by their cores.
     'EngineState.refill': (call) => `refill(${call.argument(0)})`,
+    'MemoryPort.observe': (call) => `observe(${call.argument(0)}, ${call.argument(1)})`,
   },
   // The host grows rings, for that allocates; for finding a tag there are instructions that JavaScript has not.
   preludeFunctions: new Set(['growRing', 'findTag']),
   prelude: `@unmanaged class ReplacementPolicy {}
 @unmanaged class Link {}
 @external("prelude", "refill") declare function refill(core: i32): bool;
+@external("prelude", "observe") declare function observe(line: i32, isWrite: bool): void;
 @external("prelude", "growRing") declare function growRing(ring: RequestRing): void;
 /** All entries at once, without partial tags. What is read behind the last, of the next set, is masked out. */
 @inline function findTag(words: I32s, partials: i32, first: i32, ways: i32, flagBits: i32, tag: i32): i32 {

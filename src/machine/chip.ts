@@ -208,6 +208,8 @@ export function createChip(
     fetchers: Math.max(1, Math.round(spec.coresPerSocket / coresPerSocket)),
     sharesParameters: false,
     ways: createWays(0),
+    isObserved: false,
+    observe: () => {},
   };
   const engine = createEngineState(
     {

@@ -12,6 +12,9 @@ const { Now: NOW, Ready: READY, Known: KNOWN, Horizon: HORIZON, Message: MESSAGE
 const { PAIR } = ANSWER;
 const [ADDRESS, LINE] = [ADDRESS_FLITS, LINE_FLITS];
 
+/** Called with every line that is handed to main memory. */
+export type MemoryObserver = (line: number, isWrite: boolean) => void;
+
 export interface MemoryPort {
   readonly memory: MainMemory;
   readonly interconnect: Interconnect;
@@ -40,6 +43,9 @@ export interface MemoryPort {
   sharesParameters: boolean;
   /** What a line that memory has been asked for has to go, by tag; empty where nothing can wait on its way. */
   ways: Ways;
+  /** Whether somebody sees each request before memory takes it, and who. */
+  isObserved: boolean;
+  observe: MemoryObserver;
 }
 
 /** Ways of lines from the memory controller to the core, by tag. */
@@ -156,6 +162,7 @@ function enqueue(p: MemoryPort, channel: number, line: number, isWrite: boolean,
   const now = clock[NOW];
   const time = now > lastEnqueuePs[channel] ? now : lastEnqueuePs[channel];
   lastEnqueuePs[channel] = time;
+  if (p.isObserved) p.observe(line, isWrite);
   memory.enqueue(channel, line, isWrite, time, tag);
   const next = memory.nextPs[channel];
   const entity = p.channelsFrom + channel;

@@ -9,7 +9,7 @@ import { MACHINE_CODE } from '../machine/compiled/code.js';
 import type { MachineCode } from '../machine/compiled/layout.js';
 import { flushCores } from '../machine/core/engine.js';
 import { CORE_COUNTERS } from '../machine/core/layout.js';
-import { type MemoryObserver, observeMemory } from '../machine/dram/observe.js';
+import type { MemoryObserver } from '../machine/memory-port.js';
 import type { MachineSpec } from '../machine/spec.js';
 import { coreTimePs } from '../statistics/core-time.js';
 import { CATEGORY_COUNT } from '../statistics/time-loss.js';
@@ -104,10 +104,12 @@ export function runProgram(
   options: RunOptions = {},
 ): RunResult {
   const { onMemoryRequest, code = MACHINE_CODE } = options;
-  const chip = createChip(spec, share, program, (memory) =>
-    onMemoryRequest === undefined ? memory : observeMemory(memory, onMemoryRequest),
-  );
+  const chip = createChip(spec, share, program);
   const { engine } = chip;
+  if (onMemoryRequest !== undefined) {
+    engine.memory.isObserved = true;
+    engine.memory.observe = onMemoryRequest;
+  }
   const run: EventRunner = (code === null ? null : compileChip(chip, code)) ?? interpret(chip);
   const kernels: KernelResult[] = [];
   let timePs = 0;

@@ -10,7 +10,7 @@ export type EventRunner = (events: number, running: number) => number;
 
 /**
  * Moves a chip into a compiled machine. From then on its events must be run by what is returned; in between, its data may be read and changed as before.
- * @returns null where the chip has something that is not compiled (a replacement policy beyond LRU and FIFO, a memory with an observer), and is run as JavaScript
+ * @returns null where the chip has something that is not compiled (a replacement policy beyond LRU and FIFO, a memory that stands for another), and is run as JavaScript
  */
 export function compileChip(chip: Chip, code: MachineCode): EventRunner | null {
   const { engine, memory, streams } = chip;
@@ -30,6 +30,7 @@ export function compileChip(chip: Chip, code: MachineCode): EventRunner | null {
       image.copyStream(stream);
       return isMore ? 1 : 0;
     },
+    observe: (line, isWrite) => engine.memory.observe(line, isWrite !== 0),
     growRing: (pointer) => growRingAt(image, pointer),
   });
   return (events, running) => {

@@ -13,6 +13,7 @@ export function compileDram(dram: Dram, code: MachineCode): Dram {
   if (!image.carry([['ChannelSet', set]])) return dram;
   const instance = instantiate(code, image, {
     refill: () => 0,
+    observe: () => {},
     growRing: (pointer) => growRingAt(image, pointer),
   });
   return {

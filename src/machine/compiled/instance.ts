@@ -17,6 +17,8 @@ declare namespace WebAssembly {
 export interface Host {
   /** Appends a core's next tile to its stream. @returns 1, or 0 when there is none */
   refill(core: number): number;
+  /** Sees a request before memory takes it; see `MemoryPort.observe`. @param isWrite 1 or 0 */
+  observe(line: number, isWrite: number): void;
   /** Gives a ring of requests twice the room. @param pointer of the ring in memory */
   growRing(pointer: number): void;
 }
@@ -36,6 +38,7 @@ export function instantiate(code: MachineCode, image: MachineImage, host: Host):
     env: { memory: image.memory, abort },
     prelude: {
       refill: (core: number) => host.refill(core),
+      observe: (line: number, isWrite: number) => host.observe(line, isWrite),
       growRing: (pointer: number) => host.growRing(pointer),
     },
   };

@@ -67,6 +67,25 @@ describe.each(MACHINES)('a compiled machine with %s', (_, spec) => {
   });
 });
 
+describe('an observer of memory', () => {
+  it('sees the same requests of a compiled machine, in the same order', () => {
+    const spec = SHAPES['two sockets, victim last levels'] as MachineSpec;
+    for (const program of fc.sample(randomPrograms(spec.sockets * spec.coresPerSocket), {
+      seed: 29,
+      numRuns: 5,
+    })) {
+      const seenOf = (code: RunOptions['code']): string[] => {
+        const seen: string[] = [];
+        const onMemoryRequest = (line: number, isWrite: boolean): void =>
+          void seen.push(`${isWrite ? 'write' : 'read'} ${line}`);
+        runRandom(spec, program, { flush: true, onMemoryRequest, code });
+        return seen;
+      };
+      expect(seenOf(BUILT_CODE)).toEqual(seenOf(null));
+    }
+  });
+});
+
 describe('a shipped machine', () => {
   it.each(['knl-7210', 'skylake-sp-2s', 'skylake-sp-2s-infinite-bandwidth', 'teaching', 'titan-x-pascal'])(
     'is compiled: %s',
