@@ -58,9 +58,9 @@ export const MACHINE_PLAN: Plan = {
 @external("prelude", "refill") declare function refill(core: i32): bool;
 @external("prelude", "observe") declare function observe(line: i32, isWrite: bool): void;
 @external("prelude", "growRing") declare function growRing(ring: RequestRing): void;
-/** All entries at once, without partial tags. What is read behind the last, of the next set, is masked out. */
-@inline function findTag(words: I32s, partials: i32, first: i32, ways: i32, flagBits: i32, tag: i32): i32 {
-  const at = changetype<usize>(words) + (<usize>first << 2);
+/** All entries at once, without partial tags. What is read behind the last way belongs to none, and is masked out. */
+@inline function findTag(words: I32s, partials: I32s, set: i32, ways: i32, flagBits: i32, tag: i32): i32 {
+  const at = changetype<usize>(words) + (<usize>set << 2);
   const wanted = i32x4.splat(tag);
   const a = i32x4.eq(i32x4.shr_s(v128.load(at), flagBits), wanted);
   let matches: i32;
@@ -75,7 +75,7 @@ export const MACHINE_PLAN: Plan = {
     matches = i32x4.bitmask(a);
   }
   matches &= (1 << ways) - 1;
-  return matches == 0 ? -1 : first + ctz(matches);
+  return matches == 0 ? -1 : set + ctz(matches);
 }
 `,
   excludedTypes: new Set(['ReplacementPolicy']),

@@ -1,8 +1,9 @@
 /**
- * Tags, flags and recency of all instances of one cache level (or of a directory), in one Int32Array, set by set.
+ * Tags, flags and recency of all instances of one cache level (or of a directory), set by set, in three Int32Arrays: the entries, the recency orders, and eight bits of
+ * each way's tag (four to a word).
  *
- * A set's words lie together: the recency order (two words), eight bits of each way's tag (four to a word), the entries. Its size is rounded up to a power of two, so
- * that set and way follow from an entry's position by masks, and a set of 8 or 11 ways fills one line of the host's caches.
+ * The entries of a set lie apart from the rest, and their number is rounded up to a power of two: set and way follow from an entry's position by masks, a set of 16 ways
+ * is one line of the host's caches, and a level of 8 MiB fits the host's L2.
  *
  * A set is searched without a loop over its ways: a word of four partial tags is compared at once (a byte that is equal
  * becomes a zero byte, which `(x - 0x01010101) & ~x & 0x80808080` finds: Warren, Hacker's Delight, 6-1). What matches there is compared in full. The
@@ -34,29 +35,28 @@ export const FLAG_BITS = 4;
 export const INVALID = -1;
 /** Most ways of a set: a way number is a nibble. */
 export const MAX_WAYS = 16;
-/** Words of a set in front of its partial tags. */
-const PARTIALS = 2;
+/** log2 of the fewest entries of a set: those whose partial tags share a word. */
+const LEAST_SHIFT = 2;
 /** The module's own: the host's compiler folds it, and loads what is exported. */
 const NO_ENTRY = INVALID;
 
 /** The tags of a level. A position is the word of an entry; a line keeps its position until it leaves. */
 export interface TagArray {
-  /** Of each set: recency order, partial tags, entries. An entry is the tag above the flags, or `INVALID`. */
+  /** Entries: the tag above the flags, or `INVALID`. */
   readonly words: Int32Array;
+  /** Recency order of each set: one word, or two for more than eight ways. */
+  readonly orders: Int32Array;
+  /** Partial tag of the entry at a position: byte `position mod 4` of word `position / 4`. */
+  readonly partials: Int32Array;
   readonly setBits: number;
   readonly setMask: number;
   readonly ways: number;
   readonly flagBits: number;
-  /** log2 of the words of a set. */
+  /** log2 of the entries of a set, and of its order words. */
   readonly shift: number;
-  /** log2 of the slots of a set. */
-  readonly slotShift: number;
-  /** Word of a position within its set. */
+  readonly orderShift: number;
+  /** Word of a position within its set: its way. */
   readonly withinSet: number;
-  /** Word of a set's first entry. */
-  readonly first: number;
-  /** Words of partial tags. */
-  readonly partialWords: number;
   /** Bits of the order words that hold way numbers, and how far up the least recent way stands in its word. */
   readonly lowMask: number;
   readonly highMask: number;
@@ -99,30 +99,28 @@ export function createTagArray(
   if (ways < 1 || ways > MAX_WAYS)
     throw new RangeError(`a set of ${ways} ways: 1 to ${MAX_WAYS} can be modelled`);
   const setBits = Math.log2(sets);
-  const partialWords = Math.ceil(ways / 4);
-  const first = PARTIALS + partialWords;
-  const shift = Math.ceil(Math.log2(first + ways));
-  const slotShift = Math.ceil(Math.log2(ways));
-  const words = new Int32Array((instances * sets) << shift);
+  const shift = Math.max(LEAST_SHIFT, Math.ceil(Math.log2(ways)));
+  const words = new Int32Array((instances * sets) << shift).fill(INVALID);
   const low = Math.min(ways, 8);
   const high = ways - low;
-  for (let set = 0; set < words.length; set += 1 << shift) {
-    words.fill(INVALID, set + first, set + first + ways);
+  const orderShift = high > 0 ? 1 : 0;
+  const orders = new Int32Array((instances * sets) << orderShift);
+  for (let order = 0; order < orders.length; order += 1 << orderShift) {
     // Way 0 is filled first: it stands last.
     for (let position = 0; position < ways; position++)
-      words[set + (position >> 3)] |= (ways - 1 - position) << (4 * (position & 7));
+      orders[order + (position >> 3)] |= (ways - 1 - position) << (4 * (position & 7));
   }
   return {
     words,
+    orders,
+    partials: new Int32Array(words.length >> LEAST_SHIFT),
     setBits,
     setMask: sets - 1,
     ways,
     flagBits,
     shift,
-    slotShift,
+    orderShift,
     withinSet: (1 << shift) - 1,
-    first,
-    partialWords,
     lowMask: low === 8 ? -1 : (1 << (4 * low)) - 1,
     highMask: high === 8 ? -1 : (1 << (4 * high)) - 1,
     lastShift: 4 * ((high === 0 ? low : high) - 1),
@@ -135,7 +133,7 @@ export function createTagArray(
   };
 }
 
-/** First word of the set that a line belongs to. */
+/** First position of the set that a line belongs to. */
 export function setOf(t: TagArray, instance: number, line: number): number {
   return ((instance << t.setBits) | (line & t.setMask)) << t.shift;
 }
@@ -151,27 +149,26 @@ export function find(t: TagArray, instance: number, line: number): number {
 
 /** The same where the set is known. */
 export function findInSet(t: TagArray, set: number, tag: number): number {
-  return findTag(t.words, set + PARTIALS, set + t.first, t.ways, t.flagBits, tag);
+  return findTag(t.words, t.partials, set, t.ways, t.flagBits, tag);
 }
 
 /**
  * Position of the entry with a tag, or -1. One loop over the words of partial tags: a short function stays in the host's instruction cache. (The compiled machine compares
  * all entries at once; see compile/prelude.ts.)
- * @param partials first word of the set's partial tags, up to its first entry
+ * @param set its first position
  */
 function findTag(
   words: Int32Array,
-  partials: number,
-  first: number,
+  partials: Int32Array,
+  set: number,
   ways: number,
   flagBits: number,
   tag: number,
 ): number {
-  const end = first + ways;
+  const end = set + ways;
   const wanted = Math.imul(partialOf(tag), 0x01010101);
-  let at = first;
-  for (let word = partials; word < first; word++, at += 4) {
-    const x = words[word] ^ wanted;
+  for (let at = set; at < end; at += 4) {
+    const x = partials[at >> 2] ^ wanted;
     for (let matches = (x - 0x01010101) & ~x & 0x80808080; matches !== 0; matches &= matches - 1) {
       const candidate = at + ((31 - Math.clz32(matches & -matches)) >> 3);
       // Bytes behind the last way belong to no entry.
@@ -200,80 +197,85 @@ function firstWay(t: TagArray, at: number): number {
 }
 
 function wayOf(t: TagArray, at: number): number {
-  return (at & t.withinSet) - t.first;
+  return at & t.withinSet;
+}
+
+/** First order word of a position's set. */
+function orderOf(t: TagArray, at: number): number {
+  return (at >> t.shift) << t.orderShift;
 }
 
 function moveToFront(t: TagArray, at: number): void {
-  const { words } = t;
-  const set = at & ~t.withinSet;
-  const way = at - set - t.first;
-  const low = words[set];
+  const { orders } = t;
+  const order = orderOf(t, at);
+  const way = wayOf(t, at);
+  const low = orders[order];
   if ((low & 15) === way) return;
   const shift = nibbleAt(low, way);
   if (shift >= 0) {
     const below = low & ((1 << shift) - 1);
     const above = shift === 28 ? 0 : low & (-1 << (shift + 4));
-    words[set] = above | (below << 4) | way;
+    orders[order] = above | (below << 4) | way;
     return;
   }
-  const high = words[set + 1];
+  const high = orders[order + 1];
   const highShift = nibbleAt(high, way);
   const below = high & ((1 << highShift) - 1);
   const above = highShift === 28 ? 0 : high & (-1 << (highShift + 4));
-  words[set + 1] = above | (below << 4) | (low >>> 28);
-  words[set] = (low << 4) | way;
+  orders[order + 1] = above | (below << 4) | (low >>> 28);
+  orders[order] = (low << 4) | way;
 }
 
 /** Position of the entry that the next new line of the set displaces: a free one, else the one that the policy gives up. To be asked once for each new line. */
 export function victimOf(t: TagArray, set: number): number {
-  const order = t.words[t.ways > 8 ? set + 1 : set];
-  const last = set + t.first + ((order >>> t.lastShift) & 15);
+  const order = orderOf(t, set);
+  const last = set + ((t.orders[t.ways > 8 ? order + 1 : order] >>> t.lastShift) & 15);
   return t.policy === null || t.words[last] === NO_ENTRY ? last : chosenVictim(t, t.policy, set);
 }
 
 function chosenVictim(t: TagArray, policy: ReplacementPolicy, set: number): number {
   const base = firstWay(t, set);
-  return set + t.first + policy.victim(UNSEEN, base) - base;
+  return set + policy.victim(UNSEEN, base) - base;
 }
 
 /** Puts a line that its set does not hold where `victimOf` says, as the most recent. */
-export function place(t: TagArray, set: number, at: number, line: number, flags: number): void {
-  const { words } = t;
-  const way = at - set - t.first;
+export function place(t: TagArray, at: number, line: number, flags: number): void {
+  const { words, orders, partials } = t;
+  const way = wayOf(t, at);
   const tag = line >> t.setBits;
   words[at] = (tag << t.flagBits) | flags;
-  const partial = set + PARTIALS + (way >> 2);
-  const shift = (way & 3) << 3;
-  words[partial] = (words[partial] & ~(255 << shift)) | (partialOf(tag) << shift);
+  const shift = (at & 3) << 3;
+  partials[at >> 2] = (partials[at >> 2] & ~(255 << shift)) | (partialOf(tag) << shift);
   if (t.policy !== null) {
     moveToFront(t, at);
     t.policy.fill(UNSEEN, firstWay(t, at), firstWay(t, at) + way);
     return;
   }
-  const low = words[set];
-  words[set] = ((low << 4) | way) & t.lowMask;
-  if (t.ways > 8) words[set + 1] = ((words[set + 1] << 4) | (low >>> 28)) & t.highMask;
+  const order = orderOf(t, at);
+  const low = orders[order];
+  orders[order] = ((low << 4) | way) & t.lowMask;
+  if (t.ways > 8) orders[order + 1] = ((orders[order + 1] << 4) | (low >>> 28)) & t.highMask;
 }
 
 /** Removes the entry; its way becomes the least recent. */
 export function remove(t: TagArray, at: number): void {
-  const { words } = t;
-  const set = at & ~t.withinSet;
-  const way = at - set - t.first;
-  words[at] = NO_ENTRY;
-  const low = words[set];
+  const { orders } = t;
+  t.words[at] = NO_ENTRY;
+  const order = orderOf(t, at);
+  const way = wayOf(t, at);
+  const low = orders[order];
   const shift = nibbleAt(low, way);
   const last = way << t.lastShift;
   if (t.ways <= 8) {
-    words[set] = closeGap(low, shift) | last;
+    orders[order] = closeGap(low, shift) | last;
     return;
   }
-  const high = words[set + 1];
+  const high = orders[order + 1];
   if (shift >= 0) {
-    words[set] = closeGap(low, shift) | ((high & 15) << 28);
-    words[set + 1] = (high >>> 4) | last;
+    orders[order] = closeGap(low, shift) | ((high & 15) << 28);
+    orders[order + 1] = (high >>> 4) | last;
   } else {
-    words[set + 1] = closeGap(high, nibbleAt(high, way)) | last;
+    orders[order + 1] = closeGap(high, nibbleAt(high, way)) | last;
   }
 }
 
@@ -288,16 +290,6 @@ export function lineAt(t: TagArray, at: number): number {
   return ((t.words[at] >> t.flagBits) << t.setBits) | ((at >> t.shift) & t.setMask);
 }
 
-/** Slots of all entries, for what is kept beside them: their positions without the gaps between. */
-export function slotsOf(t: TagArray): number {
-  return (t.words.length >> t.shift) << t.slotShift;
-}
-
-/** Slot of a position. */
-export function slotOf(t: TagArray, at: number): number {
-  return ((at >> t.shift) << t.slotShift) + wayOf(t, at);
-}
-
 /** Calls `visit` for each valid entry of an instance. For checks and flushes, not for the hot path. */
 export function forEachEntry(
   t: TagArray,
@@ -307,7 +299,7 @@ export function forEachEntry(
   const flagMask = (1 << t.flagBits) - 1;
   const base = setOf(t, instance, 0);
   for (let set = 0; set <= t.setMask; set++) {
-    const from = base + (set << t.shift) + t.first;
+    const from = base + (set << t.shift);
     for (let at = from; at < from + t.ways; at++)
       if (t.words[at] !== INVALID) visit(lineAt(t, at), t.words[at] & flagMask, at);
   }

@@ -33,7 +33,7 @@ export function insertCache(
     if ((entry & HOLDERS) !== 0) dirty |= invalidateEntry(s, at, socket, -1);
     if (dirty !== 0) writeBack(s, socket, victim);
   }
-  place(cache, set, at, line, flags);
+  place(cache, at, line, flags);
   return at;
 }
 
@@ -82,7 +82,7 @@ export function noteHolder(
     const set = setOf(directory, instance, line);
     at = victimOf(directory, set);
     if (directory.words[at] !== NO_ENTRY) displaceHolders(s, socket, instance, at);
-    place(directory, set, at, line, holders);
+    place(directory, at, line, holders);
   }
   s.answer[HELD_AT] = at;
   if (exclusive) return;

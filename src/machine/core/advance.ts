@@ -21,7 +21,7 @@ import {
   STREAM_WORDS as WORDS_OF_STREAM,
 } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
-import { FLAG_BITS as BITS_OF_FLAGS, Flag, setOf } from '../cache/tag-array.js';
+import { FLAG_BITS as BITS_OF_FLAGS, Flag } from '../cache/tag-array.js';
 import { updateOrder } from '../event-order.js';
 import { access } from './access.js';
 import {
@@ -141,11 +141,11 @@ function bookBusy(e: EngineState, core: number, busyPs: number, fmaPs: number): 
  */
 function runSteps(e: EngineState, core: number, words: Int32Array, at: number): number {
   const { ints, times, l1 } = e;
-  const { words: tags, setMask, setBits, shift: setShift, first: firstEntry } = l1;
+  const { words: tags, orders, setMask, setBits, shift: setShift, orderShift } = l1;
   // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
   const isPlain = l1.policy === null;
   const c = core << CORE_SHIFT;
-  const sets = setOf(l1, core, 0);
+  const firstSet = core << setBits;
   const streams = words[at];
   const steps = words[at + 1];
   const busyPs = psOf(e, words[at + 2]);
@@ -173,8 +173,8 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
     for (; outcome === DONE && word < end; word += STREAM_WORDS) {
       const kind = words[word];
       const line = words[word + 1] + step * words[word + 2];
-      const set = sets + ((line & setMask) << setShift);
-      const recent = set + firstEntry + (tags[set] & 15);
+      const set = firstSet + (line & setMask);
+      const recent = (set << setShift) + (orders[set << orderShift] & 15);
       const entry = tags[recent];
       if (isPlain && entry >> FLAG_BITS === line >> setBits && (entry & IN_FLIGHT) === 0) {
         if (kind === ORDINARY_LOAD) continue;
@@ -222,11 +222,11 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
 /** A run that lists its accesses, each a step of its own. */
 function runList(e: EngineState, core: number, words: Int32Array, at: number): number {
   const { ints, times, l1 } = e;
-  const { words: tags, setMask, setBits, shift: setShift, first: firstEntry } = l1;
+  const { words: tags, orders, setMask, setBits, shift: setShift, orderShift } = l1;
   // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
   const isPlain = l1.policy === null;
   const c = core << CORE_SHIFT;
-  const sets = setOf(l1, core, 0);
+  const firstSet = core << setBits;
   const steps = words[at + 1];
   const busyPs = psOf(e, words[at + 2]);
   const instructions = words[at + 4];
@@ -248,8 +248,8 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
       outcome = waitForWindow(e, core, loads);
       time = times[c + TIME];
     }
-    const set = sets + ((line & setMask) << setShift);
-    const recent = set + firstEntry + (tags[set] & 15);
+    const set = firstSet + (line & setMask);
+    const recent = (set << setShift) + (orders[set << orderShift] & 15);
     const entry = tags[recent];
     if (
       outcome === DONE &&

@@ -9,7 +9,6 @@ import {
   place,
   remove,
   setOf,
-  slotOf,
   type TagArray,
   victimOf,
 } from '../cache/tag-array.js';
@@ -38,23 +37,22 @@ export function fillL1(e: EngineState, core: number, line: number, flags: number
   const set = setOf(l1, core, line);
   const at = victimOf(l1, set);
   const entry = l1.words[at];
-  const slot = slotOf(l1, at);
   if (entry !== NO_ENTRY) {
     if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
     if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
   }
   if (!e.hasL2) {
     const victim = lineAt(l1, at);
-    const victimHeldAt = e.heldAt[slot];
-    place(l1, set, at, line, flags);
-    e.heldAt[slot] = e.shared.answer[HELD_AT];
+    const victimHeldAt = e.heldAt[at];
+    place(l1, at, line, flags);
+    e.heldAt[at] = e.shared.answer[HELD_AT];
     if (entry !== NO_ENTRY) giveUp(e, core, victim, victimHeldAt, entry);
     return;
   }
-  if (entry !== NO_ENTRY && (entry & DIRTY) !== 0) l2.words[belowAt[slot]] |= DIRTY | WRITABLE;
-  place(l1, set, at, line, flags);
-  belowAt[slot] = l2At;
-  if (e.coresPerCluster === 1) e.aboveAt[slotOf(l2, l2At)] = at;
+  if (entry !== NO_ENTRY && (entry & DIRTY) !== 0) l2.words[belowAt[at]] |= DIRTY | WRITABLE;
+  place(l1, at, line, flags);
+  belowAt[at] = l2At;
+  if (e.coresPerCluster === 1) e.aboveAt[l2At] = at;
 }
 
 /** Puts the line that the shared level has just been asked for into an L2 that does not hold it. @returns its position */
@@ -64,12 +62,11 @@ export function fillL2(e: EngineState, cluster: number, line: number, flags: num
   const at = victimOf(l2, set);
   const entry = l2.words[at];
   const victim = lineAt(l2, at);
-  const slot = slotOf(l2, at);
-  const victimHeldAt = heldAt[slot];
-  const victimAboveAt = aboveAt[slot];
-  place(l2, set, at, line, flags);
-  heldAt[slot] = e.shared.answer[HELD_AT];
-  aboveAt[slot] = -1;
+  const victimHeldAt = heldAt[at];
+  const victimAboveAt = aboveAt[at];
+  place(l2, at, line, flags);
+  heldAt[at] = e.shared.answer[HELD_AT];
+  aboveAt[at] = -1;
   if (entry !== NO_ENTRY) {
     if ((entry & PREFETCHED) !== 0) count(e, cluster * e.coresPerCluster, USELESS_PREFETCHES);
     const above = dropFromL1s(e, cluster, victim, victimAboveAt);
@@ -121,7 +118,7 @@ export function invalidateCluster(e: EngineState, cluster: number, line: number)
   const at = find(e.l2, cluster, line);
   // A core that stores past the caches has taken the line from the L2 and its own L1D already, not from those beside.
   if (at < 0) return e.coresPerCluster === 1 ? 0 : dropFromL1s(e, cluster, line, -1);
-  const above = dropFromL1s(e, cluster, line, e.aboveAt[slotOf(e.l2, at)]);
+  const above = dropFromL1s(e, cluster, line, e.aboveAt[at]);
   return above | takeAwayModified(e, cluster * e.coresPerCluster, e.l2, at);
 }
 
@@ -157,7 +154,7 @@ export function askSiblings(
     if (other === core) continue;
     const at = find(l1, other, line);
     if (at < 0) continue;
-    if ((l1.words[at] & DIRTY) !== 0) e.l2.words[e.belowAt[slotOf(l1, at)]] |= DIRTY | WRITABLE;
+    if ((l1.words[at] & DIRTY) !== 0) e.l2.words[e.belowAt[at]] |= DIRTY | WRITABLE;
     if (exclusive) remove(l1, at);
     else {
       keeps = true;
@@ -172,12 +169,11 @@ export function flushPrivateCaches(e: EngineState): void {
   const instances = e.hasL2 ? e.clusters : e.cores;
   for (let instance = 0; instance < instances; instance++) {
     forEachEntry(e.l2, instance, (line, flags, at) => {
-      const slot = slotOf(e.l2, at);
       remove(e.l2, at);
-      const above = e.hasL2 ? dropFromL1s(e, instance, line, e.aboveAt[slot]) : 0;
+      const above = e.hasL2 ? dropFromL1s(e, instance, line, e.aboveAt[at]) : 0;
       if (above !== 0 || (!e.hasL2 && (flags & DIRTY) !== 0))
         count(e, e.hasL2 ? instance * e.coresPerCluster : instance, L1_WRITEBACKS);
-      giveUp(e, instance, line, e.heldAt[slot], flags | above);
+      giveUp(e, instance, line, e.heldAt[at], flags | above);
     });
   }
 }

@@ -1,6 +1,6 @@
 import type { OpStream } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT } from '../../statistics/time-loss.js';
-import { slotsOf, type TagArray } from '../cache/tag-array.js';
+import type { TagArray } from '../cache/tag-array.js';
 import type { ClockRegisters } from '../clock.js';
 import type { SharedLevel } from '../coherence/state.js';
 import type { EventOrder } from '../event-order.js';
@@ -84,11 +84,11 @@ export interface EngineState {
   readonly l1: TagArray;
   /** The last private level, where prefetches go: the L2, or the L1D where there is none. */
   readonly l2: TagArray;
-  /** By slot of the last private level: where the directory notes that its cluster holds the line. */
+  /** By position in the last private level: where the directory notes that its cluster holds the line. */
   readonly heldAt: Int32Array;
-  /** By slot of an L2: where the L1D above it last held the line, -1 for nowhere; not kept where several cores share it. */
+  /** By position in an L2: where the L1D above it last held the line, -1 for nowhere; not kept where several cores share it. */
   readonly aboveAt: Int32Array;
-  /** By slot of an L1D: where the L2 holds the line. */
+  /** By position in an L1D: where the L2 holds the line. */
   readonly belowAt: Int32Array;
   readonly shared: SharedLevel;
   readonly memory: MemoryPort;
@@ -164,9 +164,9 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     hasL2: parts.l2 !== null,
     l1: parts.l1,
     l2: parts.l2 ?? parts.l1,
-    heldAt: new Int32Array(slotsOf(parts.l2 ?? parts.l1)),
-    aboveAt: new Int32Array(parts.l2 === null ? 0 : slotsOf(parts.l2)).fill(-1),
-    belowAt: new Int32Array(parts.l2 === null ? 0 : slotsOf(parts.l1)),
+    heldAt: new Int32Array((parts.l2 ?? parts.l1).words.length),
+    aboveAt: new Int32Array(parts.l2 === null ? 0 : parts.l2.words.length).fill(-1),
+    belowAt: new Int32Array(parts.l2 === null ? 0 : parts.l1.words.length),
     shared: parts.shared,
     memory: parts.memory,
     prefetcher: parts.prefetcher,

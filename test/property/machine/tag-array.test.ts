@@ -111,7 +111,7 @@ describe('a tag array', () => {
               expect(lineAt(tags, position)).toBe(victim.line);
               expect(entry & 15).toBe(victim.flags);
             }
-            place(tags, set, position, line, flags);
+            place(tags, position, line, flags);
             expect(find(tags, instance, line)).toBe(position);
           } else {
             expect((tags.words[at] as number) & 15).toBe(expected);
@@ -137,7 +137,7 @@ describe('a tag array', () => {
     const tags = createTagArray(1, 1, 2, FLAG_BITS);
     const set = setOf(tags, 0, 123);
     const at = victimOf(tags, set);
-    place(tags, set, at, 123, Flag.Dirty | Flag.Writable);
+    place(tags, at, 123, Flag.Dirty | Flag.Writable);
     expect((tags.words[at] as number) & (Flag.Dirty | Flag.Writable | Flag.InFlight | Flag.Prefetched)).toBe(
       Flag.Dirty | Flag.Writable,
     );

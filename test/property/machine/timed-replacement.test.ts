@@ -45,7 +45,7 @@ function timedCache(
         return true;
       }
       const set = setOf(tags, 0, line);
-      place(tags, set, victimOf(tags, set), line, 0);
+      place(tags, victimOf(tags, set), line, 0);
       return false;
     },
     drop(line) {

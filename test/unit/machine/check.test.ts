@@ -72,7 +72,7 @@ describe('the checker', () => {
   it('sees a line that the directory does not know of', () => {
     const l2 = chip.l2 as Chip['l1'];
     const set = setOf(l2, 3, LINE);
-    place(l2, set, victimOf(l2, set), LINE, 0);
+    place(l2, victimOf(l2, set), LINE, 0);
     expect(complaint()).toMatch(/Line 12 is held by clusters \[0, 1, 3\]; the directory knows \[0, 1\]/);
   });
 
