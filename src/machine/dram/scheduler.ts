@@ -201,7 +201,7 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
 
 /*
  * The three looks at the banks of a mask. Each returns the smallest key and leaves its bank and the second smallest with the channel. Which bank wins is as good as
- * random, so the smallest is found without branches; `a - ((a - b) & ((a - b) >> 31))` is the larger of two.
+ * random; choices between two numbers, not statements, let the compiled machine do without branches.
  */
 
 /** Column commands of one direction. `step` is added to the key of one that has waited for its bank alone, unless it is the overaged request's. */
@@ -228,22 +228,15 @@ function scanColumns(
     left &= BELOW_TOP >>> zeros;
     const at = (last - (zeros << BANK_SHIFT)) | 0;
     const own = words[at + ready];
-    const gap = (words[words[at + GROUP_AT] + groupWord] - rankReady) | 0;
-    const shared = (rankReady + (gap & ~(gap >> 31))) | 0;
+    const shared = Math.max(rankReady, words[words[at + GROUP_AT] + groupWord]);
     const key = words[at + keyWord];
-    const late = (shared - own) | 0;
-    const delay = (own + (late & ~(late >> 31)) - from) | 0;
-    const offer =
-      (((delay & ~(delay >> 31)) << DELAY_SHIFT) +
-        key +
-        (((late - 1) >> 31) & step & (-(key >> CLASS_SHIFT) >> 31))) |
-      0;
-    const less = (offer - best) >> 31;
-    const lower = (offer - best) & less;
-    const larger = (offer - lower) | 0;
-    second = (second + ((larger - second) & ((larger - second) >> 31))) | 0;
-    best = (best + lower) | 0;
-    bestAt = (bestAt + ((at - bestAt) & less)) | 0;
+    const delay = Math.max(0, Math.max(own, shared) - from);
+    const waitsForBank = shared <= own && key >> CLASS_SHIFT > 0;
+    const offer = (delay << DELAY_SHIFT) + key + (waitsForBank ? step : 0);
+    const isBest = offer < best;
+    second = Math.min(second, isBest ? best : offer);
+    bestAt = isBest ? at : bestAt;
+    best = isBest ? offer : best;
   }
   ch.scanAt = bestAt;
   ch.scanSecond = second;
@@ -274,18 +267,14 @@ function scanActivates(
     left &= BELOW_TOP >>> zeros;
     const at = (last - (zeros << BANK_SHIFT)) | 0;
     const bank = words[at + BANK_READY + ACTIVATE];
-    const gap = (words[words[at + GROUP_AT] + GROUP_READY + ACTIVATE] - bank) | 0;
-    const own = (bank + (gap & ~(gap >> 31))) | 0;
+    const own = Math.max(bank, words[words[at + GROUP_AT] + GROUP_READY + ACTIVATE]);
     const key = words[at + keyWord];
-    const wait = (own - shared) | 0;
-    const windowed = step & ~((rankReady - own) >> 31) & (-(key >> CLASS_SHIFT) >> 31);
-    const offer = (((delay + (wait & ~(wait >> 31))) << DELAY_SHIFT) + key - windowed) | 0;
-    const less = (offer - best) >> 31;
-    const lower = (offer - best) & less;
-    const larger = (offer - lower) | 0;
-    second = (second + ((larger - second) & ((larger - second) >> 31))) | 0;
-    best = (best + lower) | 0;
-    bestAt = (bestAt + ((at - bestAt) & less)) | 0;
+    const isWindowed = rankReady >= own && key >> CLASS_SHIFT > 0;
+    const offer = ((delay + Math.max(0, own - shared)) << DELAY_SHIFT) + key - (isWindowed ? step : 0);
+    const isBest = offer < best;
+    second = Math.min(second, isBest ? best : offer);
+    bestAt = isBest ? at : bestAt;
+    best = isBest ? offer : best;
   }
   ch.scanAt = bestAt;
   ch.scanSecond = second;
@@ -309,14 +298,12 @@ function scanPrecharges(
     const zeros = Math.clz32(left);
     left &= BELOW_TOP >>> zeros;
     const at = (last - (zeros << BANK_SHIFT)) | 0;
-    const delay = (words[at + BANK_READY + PRECHARGE] - from) | 0;
-    const offer = (((delay & ~(delay >> 31)) << DELAY_SHIFT) + words[at + keyWord]) | 0;
-    const less = (offer - best) >> 31;
-    const lower = (offer - best) & less;
-    const larger = (offer - lower) | 0;
-    second = (second + ((larger - second) & ((larger - second) >> 31))) | 0;
-    best = (best + lower) | 0;
-    bestAt = (bestAt + ((at - bestAt) & less)) | 0;
+    const delay = Math.max(0, words[at + BANK_READY + PRECHARGE] - from);
+    const offer = (delay << DELAY_SHIFT) + words[at + keyWord];
+    const isBest = offer < best;
+    second = Math.min(second, isBest ? best : offer);
+    bestAt = isBest ? at : bestAt;
+    best = isBest ? offer : best;
   }
   ch.scanAt = bestAt;
   ch.scanSecond = second;
