@@ -1,6 +1,7 @@
 /** Expressions of the sources as AssemblyScript. */
 import ts from 'typescript';
 import type { Constants } from './constants.js';
+import { Effects } from './effects.js';
 import type { MachineFunction } from './functions.js';
 import { kindOfConstant, mathFunction, type Numbers } from './numbers.js';
 import type { BoundParameters, MachineObjects } from './objects.js';
@@ -44,6 +45,7 @@ export class Expressions {
   readonly #numbers: Numbers;
   readonly #objects: MachineObjects;
   readonly #types: Types;
+  readonly #effects: Effects;
 
   constructor(
     source: Source,
@@ -59,6 +61,7 @@ export class Expressions {
     this.#numbers = numbers;
     this.#objects = objects;
     this.#types = types;
+    this.#effects = new Effects(numbers);
   }
 
   /** An expression; a number as the kind that is wanted, else as its own. */
@@ -69,11 +72,25 @@ export class Expressions {
     if (wanted === undefined || !this.#isNumber(node)) return this.#emit(node);
     const kind = this.#numbers.of(node);
     if (kind === wanted) return this.#emit(node);
-    if (wanted === 'i32') return `toI32(${this.#emit(node)})`;
-    // What flows into a double is computed in doubles, as in JavaScript.
-    return ts.isBinaryExpression(node) && ARITHMETIC.has(node.operatorToken.getText())
-      ? this.#arithmetic(node, 'f64')
-      : `<f64>(${this.#emit(node)})`;
+    if (wanted === 'i32') return converted(this.#emit(node), wanted);
+    return this.#toDouble(node);
+  }
+
+  /** An integer expression that flows into a double: it is computed in doubles, as in JavaScript. */
+  #toDouble(node: ts.Expression): string {
+    if (ts.isConditionalExpression(node)) return this.#conditional(node, 'f64');
+    if (ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.MinusToken)
+      return `-(${this.emit(node.operand, 'f64')})`;
+    if (ts.isBinaryExpression(node)) {
+      const operator = node.operatorToken.getText();
+      if (ARITHMETIC.has(operator)) return this.#arithmetic(node, 'f64');
+      if (operator === '>>>') return `<f64><u32>${this.#emit(node)}`;
+    }
+    if (ts.isCallExpression(node)) {
+      const math = mathFunction(node);
+      if (math === 'max' || math === 'min') return this.#math(node, math, 'f64');
+    }
+    return `<f64>(${this.#emit(node)})`;
   }
 
   /** Kind of an expression that is a number; undefined for others. */
@@ -92,6 +109,7 @@ export class Expressions {
     if (object !== undefined)
       return this.fillIn(object, this.#types.nameOf(this.#source.typeOf(node), undefined));
     if (ts.isIdentifier(node)) return this.#name(node);
+    if (ts.isOptionalChain(node)) return this.#refuse(node, '?. is not compiled');
     if (ts.isPropertyAccessExpression(node)) {
       const { expression, name } = node;
       const object = this.#objects.of(expression);
@@ -102,13 +120,14 @@ export class Expressions {
     if (ts.isPrefixUnaryExpression(node)) return this.#prefix(node);
     if (ts.isPostfixUnaryExpression(node))
       return `${this.emit(node.operand)}${ts.tokenToString(node.operator)}`;
-    if (ts.isConditionalExpression(node)) {
-      const kind = this.kindOf(node);
-      return `(${this.emit(node.condition)} ? ${this.emit(node.whenTrue, kind)} : ${this.emit(node.whenFalse, kind)})`;
-    }
+    if (ts.isConditionalExpression(node)) return this.#conditional(node, this.kindOf(node));
     if (ts.isBinaryExpression(node)) return this.#binary(node);
     if (ts.isCallExpression(node)) return this.#call(node);
     return this.#refuse(node, 'this kind of expression is not compiled');
+  }
+
+  #conditional(node: ts.ConditionalExpression, kind: NumberKind | undefined): string {
+    return `(${this.emit(node.condition)} ? ${this.emit(node.whenTrue, kind)} : ${this.emit(node.whenFalse, kind)})`;
   }
 
   /** A constant that the host fills in: a number, a truth value or the address of a structure or array. */
@@ -131,7 +150,7 @@ export class Expressions {
 
   /** The name of a function's version for structures that parameters stand for. */
   versionOf(called: MachineFunction, bound: BoundParameters): string {
-    const name = [called.name, ...[...bound.values()].map((object) => object.replace(/^\$/, ''))].join('__');
+    const name = [called.name, ...[...bound].map(([{ name }, object]) => `${name}${object}`)].join('__');
     if (!this.versions.has(name)) this.versions.set(name, { called, bound });
     return name;
   }
@@ -144,7 +163,8 @@ export class Expressions {
   /** Local names get a mark, since some are names of AssemblyScript. */
   #name(node: ts.Identifier): string {
     const declaration = this.#source.symbolOf(node)?.valueDeclaration;
-    if (declaration === undefined || !isOfModule(declaration)) return `${node.text}_`;
+    if (declaration === undefined) return this.#refuse(node, 'this name is not compiled');
+    if (!isOfModule(declaration)) return `${node.text}_`;
     const table = ts.isVariableDeclaration(declaration) ? this.#tableOf(declaration.initializer) : undefined;
     if (table === undefined)
       return this.#refuse(node, 'a module constant whose value is not known when the machine is compiled');
@@ -162,7 +182,13 @@ export class Expressions {
 
   #prefix(node: ts.PrefixUnaryExpression): string {
     const operator = ts.tokenToString(node.operator) ?? '';
-    if (operator === '++' || operator === '--') return `${operator}${this.emit(node.operand)}`;
+    if (isStep(node)) {
+      const target = bare(node.operand);
+      // A narrow element may be another number than its step.
+      return ts.isElementAccessExpression(target) && !ts.isExpressionStatement(node.parent)
+        ? `${this.emit(target.expression)}.step(${this.emit(target.argumentExpression, 'i32')}, ${operator[0]}1)`
+        : `${operator}${this.emit(node.operand)}`;
+    }
     return `${operator}(${this.emit(node.operand, operator === '~' ? 'i32' : undefined)})`;
   }
 
@@ -176,36 +202,42 @@ export class Expressions {
     if (operator === '/') return `(${this.emit(left, 'f64')} / ${this.emit(right, 'f64')})`;
     if (ARITHMETIC.has(operator)) return this.#arithmetic(node, this.#numbers.of(node));
     if (operator === '=') return this.#assign(node, this.emit(right, this.kindOf(left)));
-    const plain = operator.slice(0, -1);
-    if (!BITWISE.has(plain) && !ARITHMETIC.has(plain))
+    const plain = operator.replace(/=$/, '');
+    if (plain === operator || !(BITWISE.has(plain) || ARITHMETIC.has(plain)))
       return this.#refuse(node, `${operator} is not compiled`);
-    const kind = BITWISE.has(plain) ? 'i32' : this.#numbers.of(left);
-    return this.#assign(node, `${this.emit(left)} ${plain} (${this.emit(right, kind)})`);
+    return this.#compound(node, plain);
+  }
+
+  /** An assignment of a target's value and another. */
+  #compound(node: ts.BinaryExpression, operator: string): string {
+    const { left, right } = node;
+    if (this.#effects.changes(left))
+      return this.#refuse(node, 'the target of an assignment is evaluated twice');
+    const target = this.#numbers.of(left);
+    const kind = BITWISE.has(operator) ? 'i32' : target === 'f64' ? target : this.#numbers.of(right);
+    const value = `${this.emit(left, kind)} ${operator} (${this.emit(right, kind)})`;
+    return this.#assign(node, kind === target ? value : converted(value, target));
   }
 
   #assign(node: ts.BinaryExpression, value: string): string {
     const target = bare(node.left);
+    const isStatement = ts.isExpressionStatement(node.parent);
     const place = ts.isElementAccessExpression(target) ? this.#placeOf(target) : undefined;
-    if (place === undefined || !ts.isExpressionStatement(node.parent))
-      return `${this.emit(node.left)} = ${value}`;
-    return `store<${place.stored}>(${place.address}, ${value}, ${place.offset})`;
+    if (place === undefined || !ts.isElementAccessExpression(target)) {
+      const assignment = `${this.emit(node.left)} = ${value}`;
+      return isStatement ? assignment : `(${assignment})`;
+    }
+    return isStatement
+      ? `store<${place.stored}>(${place.address}, ${value}, ${place.offset})`
+      : `${this.emit(target.expression)}.put(${this.emit(target.argumentExpression, 'i32')}, ${value})`;
   }
 
-  /** An element of an array. What steps it or is asked for the value that it assigns goes through the array's class. */
+  /** An element of an array. What steps it goes through the array's class. */
   #element(node: ts.ElementAccessExpression): string {
     const { parent } = node;
     const isStepped =
-      ts.isPostfixUnaryExpression(parent) ||
-      (ts.isPrefixUnaryExpression(parent) &&
-        (parent.operator === ts.SyntaxKind.PlusPlusToken ||
-          parent.operator === ts.SyntaxKind.MinusMinusToken));
-    const isTarget =
-      ts.isBinaryExpression(parent) &&
-      parent.left === node &&
-      parent.operatorToken.getText().endsWith('=') &&
-      !COMPARISONS.has(parent.operatorToken.kind) &&
-      !ts.isExpressionStatement(parent.parent);
-    const place = isStepped || isTarget ? undefined : this.#placeOf(node);
+      ts.isPostfixUnaryExpression(parent) || (ts.isPrefixUnaryExpression(parent) && isStep(parent));
+    const place = isStepped ? undefined : this.#placeOf(node);
     if (place === undefined)
       return `${this.emit(node.expression)}[${this.emit(node.argumentExpression, 'i32')}]`;
     const load = `load<${place.stored}>(${place.address}, ${place.offset})`;
@@ -266,15 +298,14 @@ export class Expressions {
 
   #call(node: ts.CallExpression): string {
     const math = mathFunction(node);
-    if (math !== undefined) return this.#math(node, math);
+    if (math !== undefined) return this.#math(node, math, this.#numbers.of(node));
     const { expression } = node;
     if (ts.isPropertyAccessExpression(expression)) return this.#callThroughData(node, expression);
     if (this.#plan.preludeFunctions.has(expression.getText()))
       return `${expression.getText()}(${node.arguments.map((part) => this.emit(part)).join(', ')})`;
     const [called] = this.#numbers.callable(node);
-    return called === undefined
-      ? this.#refuse(node, 'calls what is not compiled')
-      : this.#callTo(node, called);
+    // What is none has been reported when the functions were gathered.
+    return called === undefined ? '0' : this.#callTo(node, called);
   }
 
   #callTo(node: ts.CallExpression, called: MachineFunction): string {
@@ -293,8 +324,7 @@ export class Expressions {
     return `${this.versionOf(called, bound)}(${args.join(', ')})`;
   }
 
-  #math(node: ts.CallExpression, name: string): string {
-    const kind = this.#numbers.of(node);
+  #math(node: ts.CallExpression, name: string, kind: NumberKind): string {
     const args = node.arguments;
     switch (name) {
       case 'imul':
@@ -302,7 +332,7 @@ export class Expressions {
       case 'clz32':
         return `clz<i32>(${args.map((part) => this.emit(part, 'i32')).join()})`;
       case 'sign':
-        return `signOf(${args.map((part) => this.emit(part, 'i32')).join()})`;
+        return args.map((part) => `signOf<${this.#numbers.of(part)}>(${this.emit(part)})`).join();
       case 'floor':
       case 'ceil':
       case 'round': {
@@ -348,9 +378,20 @@ export class Expressions {
   }
 }
 
+/** Whether an expression is `++` or `--`. */
+function isStep({ operator }: ts.PrefixUnaryExpression): boolean {
+  return operator === ts.SyntaxKind.PlusPlusToken || operator === ts.SyntaxKind.MinusMinusToken;
+}
+
+/** A number of the other kind. */
+function converted(value: string, kind: NumberKind): string {
+  return kind === 'i32' ? `toI32(${value})` : `<f64>(${value})`;
+}
+
 function literal(value: number, kind: NumberKind): string {
   if (kind === 'i32') return value < 0 ? `(${value | 0})` : `${value | 0}`;
   if (!Number.isFinite(value)) return value < 0 ? '(-Infinity)' : 'Infinity';
+  if (Object.is(value, -0)) return '(-0.0)';
   const digits = Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : `${value}`;
   return value < 0 ? `(${digits})` : digits;
 }

@@ -28,6 +28,7 @@ const ARITHMETIC_ASSIGNMENTS: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.PlusEqualsToken,
   ts.SyntaxKind.MinusEqualsToken,
   ts.SyntaxKind.AsteriskEqualsToken,
+  ts.SyntaxKind.PercentEqualsToken,
 ]);
 /** Functions of Math whose result is an integer of 32 bits. */
 const INTEGER_FUNCTIONS: ReadonlySet<string> = new Set(['imul', 'clz32', 'sign']);

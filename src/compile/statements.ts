@@ -43,11 +43,17 @@ export class Statements {
       const type = this.#source.typeOf(parameter);
       const own = this.#source.symbolOf(parameter.name);
       const isSingle = this.#objects.isSingle(type);
+      if (
+        parameter.initializer !== undefined ||
+        parameter.questionToken !== undefined ||
+        parameter.dotDotDotToken !== undefined
+      )
+        this.#source.report(parameter, 'parameters that may be left out are not compiled');
       if (ts.isObjectBindingPattern(parameter.name)) {
         opening.push(
-          ...this.#bind(parameter.name, isSingle ? `$${this.#source.nameOf(type)}` : undefined, `p${index}_`),
+          ...this.#bind(parameter.name, isSingle ? `$${this.#source.nameOf(type)}` : undefined, `$p${index}`),
         );
-        return isSingle ? [] : [`p${index}_: ${this.#types.nameOf(type, undefined)}`];
+        return isSingle ? [] : [`$p${index}: ${this.#types.nameOf(type, undefined)}`];
       }
       if (isSingle || (own !== undefined && bound.has(own))) return [];
       return [`${parameter.name.getText()}_: ${this.#types.nameOf(type, own)}`];
@@ -100,10 +106,14 @@ export class Statements {
         if (object !== undefined) return this.#bind(name, object, '');
         const from = this.#expressions.emit(initializer);
         if (/^\w+$/.test(from)) return this.#bind(name, undefined, from);
-        const temporary = `t${this.#temporaries++}_`;
+        const temporary = `$t${this.#temporaries++}`;
         return [`const ${temporary} = ${from};`, ...this.#bind(name, undefined, temporary)];
       }
-      if (ts.isIdentifier(name) && this.#objects.of(name) !== undefined) return [];
+      if (!ts.isIdentifier(name)) {
+        this.#source.report(name, 'patterns of elements are not compiled');
+        return [];
+      }
+      if (this.#objects.of(name) !== undefined) return [];
       const type = this.#source.typeOf(name);
       const kind = this.#source.isNumber(type)
         ? this.#numbers.kindOf(this.#source.symbolOf(name))
@@ -120,6 +130,10 @@ export class Statements {
     return pattern.elements.flatMap((element) => {
       if (!ts.isIdentifier(element.name)) {
         this.#source.report(element, 'nested patterns are not compiled');
+        return [];
+      }
+      if (element.initializer !== undefined || element.dotDotDotToken !== undefined) {
+        this.#source.report(element, 'patterns with defaults or a rest are not compiled');
         return [];
       }
       if (this.#plan.methodsOnly.has(this.#source.nameOf(this.#source.typeOf(element)))) return [];

@@ -130,7 +130,9 @@ export class MachineImage {
     const structure = this.#structures.get(data);
     if (structure === undefined) return;
     for (const placed of this.#arrays.values())
-      placed.holders = placed.holders.filter(({ owner }) => owner !== structure.data);
+      placed.holders = placed.holders.filter(
+        ({ owner, field }) => owner !== structure.data || this.#isView(owner[field] as TypedArray),
+      );
     this.#write(structure);
   }
 
@@ -145,6 +147,11 @@ export class MachineImage {
     }
     new Int32Array(this.memory.buffer, words, data.length).set(data.words.subarray(0, data.length));
     this.#view.setInt32(pointer + lengthAt, data.length, true);
+  }
+
+  /** Whether an array has moved already. */
+  #isView(array: TypedArray): boolean {
+    return array.buffer === this.memory.buffer;
   }
 
   #pointerOf(data: object): number {
@@ -217,6 +224,7 @@ export class MachineImage {
 
   /** Moves an array, once however many fields hold it, and gives its holder the view of its new place. */
   #move(array: TypedArray, type: TypedArrayType, owner: Data, field: string): number {
+    if (this.#isView(array)) return array.byteOffset;
     let placed = this.#arrays.get(array);
     if (placed === undefined) {
       const pointer = this.#allocateArray(array.length, array.BYTES_PER_ELEMENT);
