@@ -7,6 +7,9 @@
  *
  * Integers wrap around at 32 bits where JavaScript's numbers would not; machines keep lines and cycles below that, and what flows into a double is computed in doubles throughout. Data whose
  * integer fields hold anything else are refused when they are carried over.
+ *
+ * What hot functions must not do, because it is not what JavaScript does: compare `x >>> 0` beyond 2^31, take an integer's remainder by 0, make an integer of a double beyond 2^63 or of
+ * an infinity, give NaN to `Math.min` and `Math.max`, or assign to a field that holds a structure or an array.
  */
 import ts from 'typescript';
 import type { Constants } from './constants.js';
