@@ -1,5 +1,5 @@
 /** Small programs that are compiled like the machine is. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -45,7 +45,7 @@ export function planOf(exported: readonly string[], changes: Partial<Plan> = {})
 }
 
 /** Writes a project into a temporary folder. @returns its folder of sources */
-export function writeProject(files: Files): string {
+function writeProject(files: Files): string {
   const project = mkdtempSync(join(tmpdir(), 'normcore-compile-'));
   writeFileSync(
     join(project, 'tsconfig.json'),
@@ -60,9 +60,17 @@ export function writeProject(files: Files): string {
   return join(project, 'src');
 }
 
+function removeProject(root: string): void {
+  rmSync(join(root, '..'), { recursive: true });
+}
+
 export function translateFiles(files: Files, plan: Plan): Translation {
   const root = writeProject(files);
-  return translate(new Source(root, join(root, '..', 'tsconfig.json')), plan);
+  try {
+    return translate(new Source(root, join(root, '..', 'tsconfig.json')), plan);
+  } finally {
+    removeProject(root);
+  }
 }
 
 export async function compileFiles(files: Files, plan: Plan): Promise<MachineCode> {
@@ -82,7 +90,11 @@ export async function importFiles(files: Files): Promise<Readonly<Record<string,
       ]),
     ),
   );
-  return (await import(pathToFileURL(join(root, 'main.js')).href)) as Readonly<Record<string, Run>>;
+  try {
+    return (await import(pathToFileURL(join(root, 'main.js')).href)) as Readonly<Record<string, Run>>;
+  } finally {
+    removeProject(root);
+  }
 }
 
 /** A program's functions as WebAssembly, over one set of data. */
