@@ -27,7 +27,8 @@ export function giveUpLine(
   const { directory } = s;
   const socket = s.sockets === 1 || cluster < s.clustersPerSocket ? 0 : 1;
   const instance = heldAt >> (directory.setBits + directory.shift);
-  const exclusive = (directory.words[heldAt] & EXCLUSIVE) !== 0;
+  // Who may write is the only holder; the directory's word is far away for the host, and is not waited for where that tells.
+  const exclusive = writable || (directory.words[heldAt] & EXCLUSIVE) !== 0;
   if (dirty) s.counts[WRITEBACKS_IN]++;
   sendDown(s, cluster, line, NOW, s.isVictim || dirty ? LINE : ADDRESS);
   if (exclusive || dropSharer(s, heldAt, cluster - socket * s.clustersPerSocket)) forgetHolders(s, heldAt);
