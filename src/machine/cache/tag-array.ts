@@ -191,6 +191,11 @@ export function promote(t: TagArray, at: number): void {
   else if (t.policy !== null) t.policy.hit(UNSEEN, firstWay(t, at), firstWay(t, at) + wayOf(t, at));
 }
 
+/** Position of the entry of a set that came or was used last, by the order. */
+export function mostRecentOf(t: TagArray, set: number): number {
+  return set + (t.orders[orderOf(t, set)] & 15);
+}
+
 /** Number of the first way of a position's set, over all sets. */
 function firstWay(t: TagArray, at: number): number {
   return (at >> t.shift) * t.ways;

@@ -21,7 +21,7 @@ import {
   STREAM_WORDS as WORDS_OF_STREAM,
 } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
-import { FLAG_BITS as BITS_OF_FLAGS, Flag } from '../cache/tag-array.js';
+import { FLAG_BITS as BITS_OF_FLAGS, Flag, mostRecentOf, setOf } from '../cache/tag-array.js';
 import { updateOrder } from '../event-order.js';
 import { access } from './access.js';
 import {
@@ -135,17 +135,10 @@ function bookBusy(e: EngineState, core: number, busyPs: number, fmaPs: number): 
   e.accounts[base + ISSUE] += busyPs - fmaPs;
 }
 
-/**
- * A run of steps with line streams. The core's time and numbers live in local variables; an access that is more than a hit on the most recent line of its set
- * finds them in their place.
- */
+/** A run of steps with line streams. The core's time and numbers live in local variables; an access that is more than another hit on a line finds them in their place. */
 function runSteps(e: EngineState, core: number, words: Int32Array, at: number): number {
-  const { ints, times, l1 } = e;
-  const { words: tags, orders, setMask, setBits, shift: setShift, orderShift } = l1;
-  // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
-  const isPlain = l1.policy === null;
+  const { ints, times } = e;
   const c = core << CORE_SHIFT;
-  const firstSet = core << setBits;
   const streams = words[at];
   const steps = words[at + 1];
   const busyPs = psOf(e, words[at + 2]);
@@ -173,20 +166,9 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
     for (; outcome === DONE && word < end; word += STREAM_WORDS) {
       const kind = words[word];
       const line = words[word + 1] + step * words[word + 2];
-      const set = firstSet + (line & setMask);
-      const recent = (set << setShift) + (orders[set << orderShift] & 15);
-      const entry = tags[recent];
-      if (isPlain && entry >> FLAG_BITS === line >> setBits && (entry & IN_FLIGHT) === 0) {
-        if (kind === ORDINARY_LOAD) continue;
-        if (
-          kind === ORDINARY_STORE &&
-          (entry & WRITABLE) !== 0 &&
-          ints[c + STORE_HEAD] === ints[c + STORE_TAIL]
-        ) {
-          tags[recent] = entry | DIRTY;
-          times[c + STORE]++;
-          continue;
-        }
+      if (hitsAgain(e, core, line, kind)) {
+        if (kind === ORDINARY_STORE) times[c + STORE]++;
+        continue;
       }
       times[c + TIME] = time;
       times[c + INSTRUCTION] = instruction;
@@ -219,14 +201,29 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
   return DONE;
 }
 
+/**
+ * Does an access of which nothing is to be said but that it hits the line that its set of the L1D was used for last: a load, or a store that may write the line and waits for no other.
+ * @returns false where there is more to it, and nothing has been done
+ */
+function hitsAgain(e: EngineState, core: number, line: number, kind: number): boolean {
+  const { ints, l1 } = e;
+  // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
+  if (l1.policy !== null) return false;
+  const at = mostRecentOf(l1, setOf(l1, core, line));
+  const entry = l1.words[at];
+  if (entry >> FLAG_BITS !== line >> l1.setBits || (entry & IN_FLIGHT) !== 0) return false;
+  if (kind === ORDINARY_LOAD) return true;
+  const c = core << CORE_SHIFT;
+  if (kind !== ORDINARY_STORE || (entry & WRITABLE) === 0 || ints[c + STORE_HEAD] !== ints[c + STORE_TAIL])
+    return false;
+  l1.words[at] = entry | DIRTY;
+  return true;
+}
+
 /** A run that lists its accesses, each a step of its own. */
 function runList(e: EngineState, core: number, words: Int32Array, at: number): number {
-  const { ints, times, l1 } = e;
-  const { words: tags, orders, setMask, setBits, shift: setShift, orderShift } = l1;
-  // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
-  const isPlain = l1.policy === null;
+  const { ints, times } = e;
   const c = core << CORE_SHIFT;
-  const firstSet = core << setBits;
   const steps = words[at + 1];
   const busyPs = psOf(e, words[at + 2]);
   const instructions = words[at + 4];
@@ -248,22 +245,7 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
       outcome = waitForWindow(e, core, loads);
       time = times[c + TIME];
     }
-    const set = firstSet + (line & setMask);
-    const recent = (set << setShift) + (orders[set << orderShift] & 15);
-    const entry = tags[recent];
-    if (
-      outcome === DONE &&
-      isPlain &&
-      kind === ORDINARY_LOAD &&
-      entry >> FLAG_BITS === line >> setBits &&
-      (entry & IN_FLIGHT) === 0
-    ) {
-      instruction += instructions;
-      load++;
-      time += busyPs;
-      continue;
-    }
-    if (outcome === DONE) {
+    if (outcome === DONE && !hitsAgain(e, core, line, kind)) {
       times[c + TIME] = time;
       times[c + INSTRUCTION] = instruction;
       times[c + LOAD] = load;
