@@ -16,7 +16,8 @@ const { MutableGlobals, NontrappingFPToInt, SIMD128, BulkMemory, BulkMemoryOpt, 
 const FEATURES = MutableGlobals | NontrappingFPToInt | SIMD128 | BulkMemory | BulkMemoryOpt | SignExt;
 
 export interface Assembly {
-  readonly binary: Uint8Array;
+  /** The binary, in base 64. */
+  readonly wasm: string;
   readonly constants: readonly CodeConstant[];
 }
 
@@ -92,7 +93,7 @@ function markConstants(text: string): Assembly {
     isDouble: marker.isDouble,
     places: findPlaces(binary, marker),
   }));
-  return { binary, constants };
+  return { wasm: Buffer.from(binary).toString('base64'), constants };
 }
 
 interface Marker {

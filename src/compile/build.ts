@@ -1,7 +1,7 @@
 /** Compiles the machine and puts it into the built package, where the sources have none. Part of `npm run build`, behind the TypeScript compiler. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { MachineCode } from '../machine/compiled/layout.js';
+import type { CodeForShape, MachineCode } from '../machine/compiled/layout.js';
 import { assemble } from './assemble.js';
 import { MACHINE_PLAN } from './machine-plan.js';
 import { CompileError, Source } from './source.js';
@@ -13,11 +13,12 @@ const OUTPUT = fileURLToPath(new URL('../machine/compiled/code.js', import.meta.
 const TRANSLATION = fileURLToPath(new URL('../machine/compiled/machine.as', import.meta.url));
 
 try {
-  const { text, layout } = translate(new Source(`${ROOT}src`, `${ROOT}tsconfig.json`), MACHINE_PLAN);
-  writeFileSync(TRANSLATION, text);
-  const { binary, constants } = await assemble(text);
-  const wasm = Buffer.from(binary).toString('base64');
-  const code: MachineCode = { wasm, layout, single: [...MACHINE_PLAN.single], constants };
+  const { textFor, layout } = translate(new Source(`${ROOT}src`, `${ROOT}tsconfig.json`), MACHINE_PLAN);
+  writeFileSync(TRANSLATION, textFor({}));
+  const shapes: CodeForShape[] = [];
+  for (const shape of [...MACHINE_PLAN.shapes, {}])
+    shapes.push({ shape, ...(await assemble(textFor(shape))) });
+  const code: MachineCode = { layout, single: [...MACHINE_PLAN.single], shapes };
   const comment = '/** Written by the build; see compile/build.ts. */';
   writeFileSync(OUTPUT, `${comment}\nexport const MACHINE_CODE = ${JSON.stringify(code)};\n`);
 } catch (error) {

@@ -37,6 +37,25 @@ export const MACHINE_PLAN: Plan = {
     'StreamTable',
   ]),
   several: new Set(['TagArray', 'FreeList', 'Calendar']),
+  shapes: [
+    // What stands for a chip in a sampled run, and what most traces are replayed on: one core with private L2, one slice and one channel of DRAM, LRU.
+    {
+      $EngineState$cores: 1,
+      $EngineState$coresPerCluster: 1,
+      $EngineState$hasL2: 1,
+      $EngineState$l1$isRecency: 1,
+      $EngineState$l2$isRecency: 1,
+      $SharedLevel$sockets: 1,
+      $SharedLevel$clustersPerSocket: 1,
+      $SharedLevel$slicesPerSocket: 1,
+      $SharedLevel$maskWords: 1,
+      $SharedLevel$hasCache: 1,
+      $SharedLevel$cache$isRecency: 1,
+      $MemoryPort$sockets: 1,
+      $MemoryPort$channelsPerSocket: 1,
+      $IdealState: 0,
+    },
+  ],
   bindings: {
     'PrivateCaches.invalidate': { to: 'invalidateCluster' },
     'PrivateCaches.downgrade': { to: 'downgradeCluster' },

@@ -20,6 +20,9 @@ export interface MemberCall {
   argument(index: number): string;
 }
 
+/** Values of constants that a shape of the program's data has, by their paths: `$Type$field`. */
+export type Shape = Readonly<Record<string, number>>;
+
 export interface Plan {
   /** Functions that a host calls. What they call is compiled with them. */
   readonly exported: readonly Entry[];
@@ -32,6 +35,8 @@ export interface Plan {
   readonly single: ReadonlySet<string>;
   /** Structures of which single ones hold several: a function that takes one is compiled once for each that it is called with. */
   readonly several: ReadonlySet<string>;
+  /** Shapes that get code of their own, which is optimised for them, beside the code for any. The first that data have is taken. */
+  readonly shapes: readonly Shape[];
   /** Calls through data, by `Type.member`. */
   readonly bindings: Readonly<Record<string, Binding>>;
   /** Calls of members that have a translation of their own, by `Type.member`. */

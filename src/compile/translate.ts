@@ -12,16 +12,16 @@ import { Fields } from './fields.js';
 import { Functions } from './functions.js';
 import { Numbers } from './numbers.js';
 import { MachineObjects } from './objects.js';
-import type { Plan } from './plan.js';
+import type { Plan, Shape } from './plan.js';
 import { CONSTANTS_MODULE, PRELUDE } from './prelude.js';
-import type { Source } from './source.js';
+import { CompileError, type Source } from './source.js';
 import { Statements } from './statements.js';
 import { declareStructures, layOut } from './structures.js';
 import { Types } from './types.js';
 
 export interface Translation {
-  /** AssemblyScript. */
-  readonly text: string;
+  /** AssemblyScript for data of a shape; `{}` for any. */
+  readonly textFor: (shape: Shape) => string;
   readonly layout: Layout;
 }
 
@@ -48,20 +48,28 @@ export function translate(source: Source, plan: Plan): Translation {
   const tables = [...expressions.tables].map(
     ([name, bytes]) => `const ${name}: U8s = changetype<U8s>(memory.data<u8>([${bytes.join()}]));`,
   );
-  const filledIn = [...expressions.filledIn].map(
-    ([name, type]) =>
-      `@external("${CONSTANTS_MODULE}", "${name}") declare const ${name}: ${type === 'f64' ? 'f64' : 'i32'};`,
-  );
+  const filledIn = [...expressions.filledIn];
+  const declarationsFor = (shape: Shape): string[] =>
+    filledIn.map(([name, type]) => {
+      const value = shape[name];
+      if (value !== undefined) return `const ${name}: i32 = ${value};`;
+      const filledInAs = type === 'f64' ? 'f64' : 'i32';
+      return `@external("${CONSTANTS_MODULE}", "${name}") declare const ${name}: ${filledInAs};`;
+    });
+  const names = new Set(filledIn.map(([name]) => name));
+  const unknown = plan.shapes.flatMap((shape) => Object.keys(shape)).filter((name) => !names.has(name));
+  if (unknown.length > 0) throw new CompileError(`no compiled function uses ${unknown.join(', ')}`);
   return {
-    text: [
-      PRELUDE,
-      plan.prelude,
-      declareStructures(layout),
-      ...filledIn,
-      ...tables,
-      ...bodies,
-      ...exported,
-    ].join('\n'),
+    textFor: (shape) =>
+      [
+        PRELUDE,
+        plan.prelude,
+        declareStructures(layout),
+        ...declarationsFor(shape),
+        ...tables,
+        ...bodies,
+        ...exported,
+      ].join('\n'),
     layout,
   };
 }

@@ -72,7 +72,7 @@ function functional(trace, accesses, peers) {
 }
 
 /** Requests enough for the compiler's warm-up, about 0.2 s, to be an eighth of a run at most. */
-const DRAM_REQUESTS = 8_000_000;
+const DRAM_REQUESTS = 16_000_000;
 
 function dram(what, pattern, peers) {
   return {
@@ -103,20 +103,20 @@ function dram(what, pattern, peers) {
  * one process does for the first few hundred thousand accesses is not the rate of a long run.
  */
 export const cases = {
-  'timed-a': timed('a', 6_000_000, 4, { 'ChampSim, 1 core': 0.0056 }),
-  'timed-b': timed('b', 4_000_000, 3, { 'ChampSim, 1 core': 0.0012 }),
-  'timed-c': timed('c', 16_000_000, 12, { 'ChampSim, 1 core': 0.0175 }),
-  'functional-a': functional('a', 10_000_000, {
+  'timed-a': timed('a', 18_000_000, 4, { 'ChampSim, 1 core': 0.0056 }),
+  'timed-b': timed('b', 12_000_000, 3, { 'ChampSim, 1 core': 0.0012 }),
+  'timed-c': timed('c', 48_000_000, 12, { 'ChampSim, 1 core': 0.0175 }),
+  'functional-a': functional('a', 30_000_000, {
     pycachesim: 14.6,
     'Dinero IV': 1.07,
     'cachegrind D1 + LL': 19,
   }),
-  'functional-b': functional('b', 5_000_000, {
+  'functional-b': functional('b', 15_000_000, {
     pycachesim: 9.4,
     'Dinero IV': 0.95,
     'cachegrind D1 + LL': 3.9,
   }),
-  'functional-c': functional('c', 10_000_000, {
+  'functional-c': functional('c', 30_000_000, {
     pycachesim: 18.1,
     'Dinero IV': 3.1,
     'cachegrind D1 + LL': 8.1,

@@ -1,6 +1,6 @@
 /** Instances of the compiled machine. */
 import type { MachineImage } from './image.js';
-import type { MachineCode } from './layout.js';
+import type { CodeForShape, MachineCode } from './layout.js';
 
 /** What this folder uses of the host's global: Node's own declarations have none of it, and those of browsers come with everything else. */
 declare namespace WebAssembly {
@@ -32,7 +32,7 @@ export interface MachineInstance {
   channelOfLine(line: number): number;
 }
 
-/** The compiled machine for the data of an image. */
+/** The compiled machine for the data of an image. @throws RangeError where the code lacks that for any shape */
 export function instantiate(code: MachineCode, image: MachineImage, host: Host): MachineInstance {
   const imports = {
     env: { memory: image.memory, abort },
@@ -42,12 +42,16 @@ export function instantiate(code: MachineCode, image: MachineImage, host: Host):
       growRing: (pointer: number) => host.growRing(pointer),
     },
   };
-  const module = new WebAssembly.Module(specialise(code, image));
+  const fitting = code.shapes.find(({ shape }) =>
+    Object.entries(shape).every(([path, value]) => image.valueAt(path) === value),
+  );
+  if (fitting === undefined) throw new RangeError('the compiled machine has no code for any shape');
+  const module = new WebAssembly.Module(specialise(fitting, image));
   return new WebAssembly.Instance(module, imports).exports as unknown as MachineInstance;
 }
 
 /** The code with the constants of a machine filled in: what of it never changes is no data to the compiler behind it. */
-function specialise({ wasm, constants }: MachineCode, image: MachineImage): Uint8Array {
+function specialise({ wasm, constants }: CodeForShape, image: MachineImage): Uint8Array {
   const bytes = Uint8Array.from(atob(wasm), (letter) => letter.charCodeAt(0));
   const view = new DataView(bytes.buffer);
   for (const { path, isDouble, places } of constants) {

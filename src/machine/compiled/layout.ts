@@ -29,12 +29,19 @@ export interface CodeConstant {
   readonly places: readonly number[];
 }
 
-/** A machine's hot functions as WebAssembly, and how they expect their data. */
-export interface MachineCode {
+/** Code for machines of a shape: whose constants have the given values, by their paths; an empty shape is that of any. */
+export interface CodeForShape {
+  readonly shape: Readonly<Record<string, number>>;
   /** The binary, in base 64. */
   readonly wasm: string;
+  readonly constants: readonly CodeConstant[];
+}
+
+/** A machine's hot functions as WebAssembly, and how they expect their data. */
+export interface MachineCode {
   readonly layout: Layout;
   /** Structures of which a machine has one each. */
   readonly single: readonly string[];
-  readonly constants: readonly CodeConstant[];
+  /** The first whose shape a machine has is its code; the last is for any. */
+  readonly shapes: readonly CodeForShape[];
 }

@@ -8,7 +8,7 @@ import { createChip, wholeChip } from '../../../src/machine/chip.js';
 import { compileChip } from '../../../src/machine/compiled/chip.js';
 import { runDramExperiment } from '../../../src/machine/dram/experiment.js';
 import { referenceMapping } from '../../../src/machine/dram/reference-mapping.js';
-import type { DramControllerSpec, DramMemorySpec, MachineSpec } from '../../../src/machine/spec.js';
+import type { DramControllerSpec, DramMemorySpec, LlcSpec, MachineSpec } from '../../../src/machine/spec.js';
 import type { RunOptions, RunResult } from '../../../src/simulate/run.js';
 import { SHAPES } from '../../unit/machine/shapes.js';
 import { programOf, run, SMALL } from '../../unit/machine/small-machine.js';
@@ -38,8 +38,16 @@ function dramOf(part: string, changes: Partial<DramControllerSpec> = {}): DramMe
   return { kind: 'dram', part: spec, controller, channelsPerSocket: 1, interleaveLines: 1, controllerPs: 0 };
 }
 
-/** Every shape with its own memory, with a slow ideal one whose queue grows, and with DRAM on two channels. */
-const MACHINES: readonly (readonly [string, MachineSpec])[] = Object.entries(SHAPES).flatMap(
+/** Every shape with its own memory, with a slow ideal one whose queue grows, and with DRAM on two channels, or on one where there is one core: that is a shape with code of its own. */
+const MACHINES: readonly (readonly [string, MachineSpec])[] = Object.entries({
+  ...SHAPES,
+  'one core, victim last level': SMALL,
+  'one core, a streamer, inclusive last level': {
+    ...SMALL,
+    prefetch: { kind: 'streamer', streams: 4, degree: 2, distanceLines: 6, pageBytes: 4096 },
+    llc: { ...(SMALL.llc as LlcSpec), inclusion: 'inclusive' },
+  } satisfies MachineSpec,
+}).flatMap(
   ([name, spec]) =>
     [
       [name, spec],
@@ -49,7 +57,14 @@ const MACHINES: readonly (readonly [string, MachineSpec])[] = Object.entries(SHA
       ],
       [
         `${name}, DRAM`,
-        { ...spec, memory: { ...dramOf('ddr4-2400'), channelsPerSocket: 2, controllerPs: 10_000 } },
+        {
+          ...spec,
+          memory: {
+            ...dramOf('ddr4-2400'),
+            channelsPerSocket: Math.min(2, spec.coresPerSocket),
+            controllerPs: 10_000,
+          },
+        },
       ],
     ] as const,
 );

@@ -15,9 +15,8 @@ function field(
 
 /** A program that runs nothing, over a state that shares an array with the structure in it. */
 const CODE: MachineCode = {
-  wasm: '',
   single: ['State', 'Only'],
-  constants: [],
+  shapes: [],
   layout: {
     State: {
       bytes: 40,

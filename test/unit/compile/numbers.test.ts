@@ -10,7 +10,8 @@ const STATE = `interface State {
 
 /** Kinds of the state's fields, and the signatures of functions, in a program of some functions. */
 function kindsOf(functions: string, exported: readonly string[]) {
-  const { text, layout } = translateFiles({ 'main.ts': STATE + functions }, planOf(exported));
+  const { textFor, layout } = translateFiles({ 'main.ts': STATE + functions }, planOf(exported));
+  const text = textFor({});
   const fields = Object.fromEntries((layout.State?.fields ?? []).map(({ name, type }) => [name, type]));
   const signature = (name: string): string =>
     new RegExp(`^function ${name}_main(\\(.*\\): \\w+) \\{`, 'm').exec(text)?.[1] ?? '';

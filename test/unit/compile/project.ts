@@ -10,7 +10,7 @@ import { Source } from '../../../src/compile/source.js';
 import { type Translation, translate } from '../../../src/compile/translate.js';
 import { MachineImage } from '../../../src/machine/compiled/image.js';
 import { instantiate } from '../../../src/machine/compiled/instance.js';
-import type { MachineCode } from '../../../src/machine/compiled/layout.js';
+import type { CodeForShape, MachineCode } from '../../../src/machine/compiled/layout.js';
 
 const COMPILER_OPTIONS = {
   target: 'ES2022',
@@ -33,6 +33,7 @@ export function planOf(exported: readonly string[], changes: Partial<Plan> = {})
     bound: [],
     single: new Set(['State']),
     several: new Set(),
+    shapes: [],
     bindings: {},
     members: {},
     preludeFunctions: new Set(),
@@ -74,9 +75,10 @@ export function translateFiles(files: Files, plan: Plan): Translation {
 }
 
 export async function compileFiles(files: Files, plan: Plan): Promise<MachineCode> {
-  const { text, layout } = translateFiles(files, plan);
-  const { binary, constants } = await assemble(text);
-  return { wasm: Buffer.from(binary).toString('base64'), layout, single: [...plan.single], constants };
+  const { textFor, layout } = translateFiles(files, plan);
+  const shapes: CodeForShape[] = [];
+  for (const shape of [...plan.shapes, {}]) shapes.push({ shape, ...(await assemble(textFor(shape))) });
+  return { layout, single: [...plan.single], shapes };
 }
 
 /** The exports of `main.ts` as JavaScript. */
