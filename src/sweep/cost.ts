@@ -15,7 +15,7 @@ const PILOT_BYTES_PER_CORE = 6 * PILOT_LINES * LINE_BYTES;
 const IDEAL_MEMORY_WORK = 0.55;
 
 /** CPU time of a line on the host that the shipped sweeps were timed on, ns: what turns the work of a part into a first guess of its time. */
-const HOST_NS_PER_LINE = 1000;
+const HOST_NS_PER_LINE = 440;
 
 /** A first guess of the CPU time that work takes, seconds. */
 export function estimateSeconds(work: number): number {

@@ -71,7 +71,7 @@ function functional(trace, accesses, peers) {
   };
 }
 
-/** Requests enough for the compiler's warm-up, about 0.2 s, to be an eighth of a run at most. */
+/** Requests enough for the compiler's warm-up, about 0.1 s, to be a small part of a run. */
 const DRAM_REQUESTS = 16_000_000;
 
 function dram(what, pattern, peers) {
@@ -99,8 +99,8 @@ function dram(what, pattern, peers) {
 }
 
 /**
- * By name. Targets and peers are in millions per CPU second. A run takes several seconds, since the compiler takes about half a second of CPU time for the code of a chip: what
- * one process does for the first few hundred thousand accesses is not the rate of a long run.
+ * By name. Targets and peers are in millions per CPU second. A run takes several seconds, since the host's compilers take a tenth of a second of CPU time or two for the code of a chip: what
+ * one process does for the first million accesses is not the rate of a long run.
  */
 export const cases = {
   'timed-a': timed('a', 18_000_000, 4, { 'ChampSim, 1 core': 0.0056 }),
