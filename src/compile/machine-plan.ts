@@ -70,15 +70,15 @@ export const MACHINE_PLAN: Plan = {
     'EngineState.refill': (call) => `refill(${call.argument(0)})`,
     'MemoryPort.observe': (call) => `observe(${call.argument(0)}, ${call.argument(1)})`,
   },
-  // The host grows rings, for that allocates; for finding a tag there are instructions that JavaScript has not.
-  preludeFunctions: new Set(['growRing', 'findTag']),
+  // The host grows rings, for that allocates; for the others there are instructions that JavaScript has not.
+  preludeFunctions: new Set(['growRing', 'findTag', 'moveToFront']),
   prelude: `@unmanaged class ReplacementPolicy {}
 @unmanaged class Link {}
 @external("prelude", "refill") declare function refill(core: i32): bool;
 @external("prelude", "observe") declare function observe(line: i32, isWrite: bool): void;
 @external("prelude", "growRing") declare function growRing(ring: RequestRing): void;
-/** All entries at once, without partial tags. What is read behind the last way belongs to none, and is masked out. */
-@inline function findTag(words: I32s, partials: I32s, set: i32, ways: i32, flagBits: i32, tag: i32): i32 {
+/** All entries at once. What is read behind the last way belongs to none, and is masked out. */
+@inline function findTag(words: I32s, set: i32, ways: i32, flagBits: i32, tag: i32): i32 {
   const at = changetype<usize>(words) + (<usize>set << 2);
   const wanted = i32x4.splat(tag);
   const a = i32x4.eq(i32x4.shr_s(v128.load(at), flagBits), wanted);
@@ -95,6 +95,21 @@ export const MACHINE_PLAN: Plan = {
   }
   matches &= (1 << ways) - 1;
   return matches == 0 ? -1 : set + ctz(matches);
+}
+/** Both words of an order at once, and without a branch: a nibble that is equal becomes zero, which x - 1 & ~x & 8 finds, the lowest one exactly (Warren, Hacker's Delight, 6-1). */
+@inline function moveToFront(orders: I32s, order: i32, ways: i32, way: i32): void {
+  const at = changetype<usize>(orders) + (<usize>order << 2);
+  if (ways > 8) {
+    const list = load<u64>(at);
+    const x = list ^ (<u64>way * 0x1111111111111111);
+    const shift = ctz((x - 0x1111111111111111) & ~x & 0x8888888888888888) - 3;
+    store<u64>(at, (list & (<u64>-16 << shift)) | ((list & ((<u64>1 << shift) - 1)) << 4) | <u64>way);
+  } else {
+    const list = load<u32>(at);
+    const x = list ^ (<u32>way * 0x11111111);
+    const shift = ctz((x - 0x11111111) & ~x & 0x88888888) - 3;
+    store<u32>(at, (list & (<u32>-16 << shift)) | ((list & ((<u32>1 << shift) - 1)) << 4) | <u32>way);
+  }
 }
 `,
   excludedTypes: new Set(['ReplacementPolicy']),

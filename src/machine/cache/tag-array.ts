@@ -1,14 +1,10 @@
 /**
- * Tags, flags and recency of all instances of one cache level (or of a directory), set by set, in three Int32Arrays: the entries, the recency orders, and eight bits of
- * each way's tag (four to a word).
+ * Tags, flags and recency of all instances of one cache level (or of a directory), set by set, in two Int32Arrays: the entries and the recency orders.
  *
- * The entries of a set lie apart from the rest, and their number is rounded up to a power of two: set and way follow from an entry's position by masks, a set of 16 ways
- * is one line of the host's caches, and a level of 8 MiB fits the host's L2.
+ * The entries of a set lie apart from their order, and their number is rounded up to a power of two: set and way follow from an entry's position by masks, a set of 16 ways
+ * is one line of the host's caches, and a level of 8 MiB fits the host's L2. The compiled machine compares all entries of a set at once (see compile/machine-plan.ts).
  *
- * A set is searched without a loop over its ways: a word of four partial tags is compared at once (a byte that is equal
- * becomes a zero byte, which `(x - 0x01010101) & ~x & 0x80808080` finds: Warren, Hacker's Delight, 6-1). What matches there is compared in full. The
- * recency order of a set is a list of way numbers, a nibble each, most recent in the lowest; moving one to the front is a few shifts. Loops over ways, with their
- * bounds and stack checks, were most of the time of a simulated miss.
+ * The recency order of a set is a list of way numbers, a nibble each, most recent in the lowest; moving one to the front is a few shifts.
  *
  * LRU is built in: the last of the recency order gives way. FIFO is the same order without promotion. Any other policy chooses among the lines of a full set; the order then
  * only tells which ways are free.
@@ -35,7 +31,7 @@ export const FLAG_BITS = 4;
 export const INVALID = -1;
 /** Most ways of a set: a way number is a nibble. */
 export const MAX_WAYS = 16;
-/** log2 of the fewest entries of a set: those whose partial tags share a word. */
+/** log2 of the fewest entries of a set: as many as the compiled machine compares by one instruction. */
 const LEAST_SHIFT = 2;
 /** The module's own: the host's compiler folds it, and loads what is exported. */
 const NO_ENTRY = INVALID;
@@ -46,8 +42,6 @@ export interface TagArray {
   readonly words: Int32Array;
   /** Recency order of each set: one word, or two for more than eight ways. */
   readonly orders: Int32Array;
-  /** Partial tag of the entry at a position: byte `position mod 4` of word `position / 4`. */
-  readonly partials: Int32Array;
   readonly setBits: number;
   readonly setMask: number;
   readonly ways: number;
@@ -113,7 +107,6 @@ export function createTagArray(
   return {
     words,
     orders,
-    partials: new Int32Array(words.length >> LEAST_SHIFT),
     setBits,
     setMask: sets - 1,
     ways,
@@ -138,10 +131,6 @@ export function setOf(t: TagArray, instance: number, line: number): number {
   return ((instance << t.setBits) | (line & t.setMask)) << t.shift;
 }
 
-function partialOf(tag: number): number {
-  return (tag ^ (tag >> 8)) & 255;
-}
-
 /** Position of the line, or -1. Changes nothing. */
 export function find(t: TagArray, instance: number, line: number): number {
   return findInSet(t, setOf(t, instance, line), line >> t.setBits);
@@ -149,32 +138,15 @@ export function find(t: TagArray, instance: number, line: number): number {
 
 /** The same where the set is known. */
 export function findInSet(t: TagArray, set: number, tag: number): number {
-  return findTag(t.words, t.partials, set, t.ways, t.flagBits, tag);
+  return findTag(t.words, set, t.ways, t.flagBits, tag);
 }
 
 /**
- * Position of the entry with a tag, or -1. One loop over the words of partial tags: a short function stays in the host's instruction cache. (The compiled machine compares
- * all entries at once; see compile/prelude.ts.)
+ * Position of the entry with a tag, or -1.
  * @param set its first position
  */
-function findTag(
-  words: Int32Array,
-  partials: Int32Array,
-  set: number,
-  ways: number,
-  flagBits: number,
-  tag: number,
-): number {
-  const end = set + ways;
-  const wanted = Math.imul(partialOf(tag), 0x01010101);
-  for (let at = set; at < end; at += 4) {
-    const x = partials[at >> 2] ^ wanted;
-    for (let matches = (x - 0x01010101) & ~x & 0x80808080; matches !== 0; matches &= matches - 1) {
-      const candidate = at + ((31 - Math.clz32(matches & -matches)) >> 3);
-      // Bytes behind the last way belong to no entry.
-      if (candidate < end && words[candidate] >> flagBits === tag) return candidate;
-    }
-  }
+function findTag(words: Int32Array, set: number, ways: number, flagBits: number, tag: number): number {
+  for (let at = set; at < set + ways; at++) if (words[at] >> flagBits === tag) return at;
   return -1;
 }
 
@@ -187,13 +159,8 @@ function nibbleAt(list: number, way: number): number {
 
 /** Takes note of a hit: under LRU the entry becomes the most recent of its set. */
 export function promote(t: TagArray, at: number): void {
-  if (t.isRecency) moveToFront(t, at);
+  if (t.isRecency) moveToFront(t.orders, orderOf(t, at), t.ways, wayOf(t, at));
   else if (t.policy !== null) t.policy.hit(UNSEEN, firstWay(t, at), firstWay(t, at) + wayOf(t, at));
-}
-
-/** Position of the entry of a set that came or was used last, by the order. */
-export function mostRecentOf(t: TagArray, set: number): number {
-  return set + (t.orders[orderOf(t, set)] & 15);
 }
 
 /** Number of the first way of a position's set, over all sets. */
@@ -210,24 +177,17 @@ function orderOf(t: TagArray, at: number): number {
   return (at >> t.shift) << t.orderShift;
 }
 
-function moveToFront(t: TagArray, at: number): void {
-  const { orders } = t;
-  const order = orderOf(t, at);
-  const way = wayOf(t, at);
+/** Makes a way the most recent. @param order first word of its set's order */
+function moveToFront(orders: Int32Array, order: number, ways: number, way: number): void {
   const low = orders[order];
-  if ((low & 15) === way) return;
   const shift = nibbleAt(low, way);
-  if (shift >= 0) {
-    const below = low & ((1 << shift) - 1);
-    const above = shift === 28 ? 0 : low & (-1 << (shift + 4));
-    orders[order] = above | (below << 4) | way;
+  if (ways <= 8 || shift >= 0) {
+    orders[order] = (low & (-16 << shift)) | ((low & ((1 << shift) - 1)) << 4) | way;
     return;
   }
   const high = orders[order + 1];
   const highShift = nibbleAt(high, way);
-  const below = high & ((1 << highShift) - 1);
-  const above = highShift === 28 ? 0 : high & (-1 << (highShift + 4));
-  orders[order + 1] = above | (below << 4) | (low >>> 28);
+  orders[order + 1] = (high & (-16 << highShift)) | ((high & ((1 << highShift) - 1)) << 4) | (low >>> 28);
   orders[order] = (low << 4) | way;
 }
 
@@ -245,14 +205,12 @@ function chosenVictim(t: TagArray, policy: ReplacementPolicy, set: number): numb
 
 /** Puts a line that its set does not hold where `victimOf` says, as the most recent. */
 export function place(t: TagArray, at: number, line: number, flags: number): void {
-  const { words, orders, partials } = t;
+  const { words, orders } = t;
   const way = wayOf(t, at);
   const tag = line >> t.setBits;
   words[at] = (tag << t.flagBits) | flags;
-  const shift = (at & 3) << 3;
-  partials[at >> 2] = (partials[at >> 2] & ~(255 << shift)) | (partialOf(tag) << shift);
   if (t.policy !== null) {
-    moveToFront(t, at);
+    moveToFront(orders, orderOf(t, at), t.ways, way);
     t.policy.fill(UNSEEN, firstWay(t, at), firstWay(t, at) + way);
     return;
   }

@@ -9,6 +9,7 @@ import type { EngineState } from './state.js';
 import { waitForLoads, waitForStoreQueue } from './window.js';
 
 const {
+  Load: LOAD,
   Store: STORE,
   StoreNonTemporal: STORE_NON_TEMPORAL,
   PrefetchL2: PREFETCH_L2,
@@ -21,8 +22,31 @@ const { DONE, YIELD } = OUTCOME;
 const { L1: L1_CATEGORY } = Category;
 const CATEGORIES = CATEGORY_COUNT;
 
-/** Does one access of a step at the core's time. Where the outcome is not done, nothing has changed but time waited, and it is to be tried again. */
-export function access(e: EngineState, core: number, line: number, kind: number): number {
+/**
+ * Does an access of which nothing is to be said but that it hits the L1D: a load of a line that is there, or a store that may write it and waits for no other.
+ * @param at where the L1D holds the line, or -1
+ * @returns false where there is more to it, and nothing has been done
+ */
+export function hitsPlainly(e: EngineState, core: number, at: number, kind: number): boolean {
+  const { ints, l1 } = e;
+  if (at < 0) return false;
+  const entry = l1.words[at];
+  if ((entry & IN_FLIGHT) !== 0) return false;
+  if (kind !== LOAD) {
+    const c = core << CORE_SHIFT;
+    if (kind !== STORE || (entry & WRITABLE) === 0 || ints[c + STORE_HEAD] !== ints[c + STORE_TAIL])
+      return false;
+    l1.words[at] = entry | DIRTY;
+  }
+  promote(l1, at);
+  return true;
+}
+
+/**
+ * Does one access of a step at the core's time. Where the outcome is not done, nothing has changed but time waited, and it is to be tried again.
+ * @param at where the L1D holds the line, or -1
+ */
+export function access(e: EngineState, core: number, line: number, kind: number, at: number): number {
   const { ints, l1 } = e;
   if (kind === STORE_NON_TEMPORAL) return miss(e, core, line, kind, -1);
   const c = core << CORE_SHIFT;
@@ -34,7 +58,6 @@ export function access(e: EngineState, core: number, line: number, kind: number)
     const outcome = waitForLoads(e, core);
     if (outcome !== DONE) return outcome;
   }
-  const at = find(l1, core, line);
   if (at < 0) {
     if (kind === PREFETCH_L2 && e.hasL2 && find(e.l2, ints[c + CLUSTER], line) >= 0) return DONE;
     return miss(e, core, line, kind, -1);

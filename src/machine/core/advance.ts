@@ -21,9 +21,9 @@ import {
   STREAM_WORDS as WORDS_OF_STREAM,
 } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
-import { FLAG_BITS as BITS_OF_FLAGS, Flag, mostRecentOf, setOf } from '../cache/tag-array.js';
+import { find } from '../cache/tag-array.js';
 import { updateOrder } from '../event-order.js';
-import { access } from './access.js';
+import { access, hitsPlainly } from './access.js';
 import {
   CORE,
   CORE_COUNTERS as COUNTERS_OF_CORE,
@@ -46,7 +46,6 @@ import {
 } from './window.js';
 
 const { Load: ORDINARY_LOAD, Store: ORDINARY_STORE, LoadDependent: LOAD_DEPENDENT } = Access;
-const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT } = Flag;
 const {
   SHIFT: CORE_SHIFT,
   TIME,
@@ -61,8 +60,6 @@ const {
   LUMP_DONE,
   FINISHED,
   ASLEEP,
-  STORE_HEAD,
-  STORE_TAIL,
 } = CORE;
 const { STRIDE: REGISTER_STRIDE, READY, LINE } = REGISTER;
 const { DONE, SLEEP } = OUTCOME;
@@ -75,7 +72,6 @@ const {
 } = CoreCounter;
 const CATEGORIES = CATEGORY_COUNT;
 const CORE_COUNTERS = COUNTERS_OF_CORE;
-const FLAG_BITS = BITS_OF_FLAGS;
 const LIST_RUN = LIST;
 const ACCESS_WORDS = LIST_WORDS;
 const HEADER_WORDS = RUN_HEADER_WORDS;
@@ -166,7 +162,8 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
     for (; outcome === DONE && word < end; word += STREAM_WORDS) {
       const kind = words[word];
       const line = words[word + 1] + step * words[word + 2];
-      if (hitsAgain(e, core, line, kind)) {
+      const held = find(e.l1, core, line);
+      if (hitsPlainly(e, core, held, kind)) {
         if (kind === ORDINARY_STORE) times[c + STORE]++;
         continue;
       }
@@ -174,7 +171,7 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
       times[c + INSTRUCTION] = instruction;
       times[c + LOAD] = load;
       ints[c + STREAM] = word - first;
-      outcome = access(e, core, line, kind);
+      outcome = access(e, core, line, kind, held);
       time = times[c + TIME];
       if (outcome !== DONE) break;
       if (kind === ORDINARY_STORE) times[c + STORE]++;
@@ -199,25 +196,6 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
   ints[c + STREAM] = 0;
   ints[c + RUN] = end;
   return DONE;
-}
-
-/**
- * Does an access of which nothing is to be said but that it hits the line that its set of the L1D was used for last: a load, or a store that may write the line and waits for no other.
- * @returns false where there is more to it, and nothing has been done
- */
-function hitsAgain(e: EngineState, core: number, line: number, kind: number): boolean {
-  const { ints, l1 } = e;
-  // A policy of its own wants to know of every hit; to the order one of its first line means nothing.
-  if (l1.policy !== null) return false;
-  const at = mostRecentOf(l1, setOf(l1, core, line));
-  const entry = l1.words[at];
-  if (entry >> FLAG_BITS !== line >> l1.setBits || (entry & IN_FLIGHT) !== 0) return false;
-  if (kind === ORDINARY_LOAD) return true;
-  const c = core << CORE_SHIFT;
-  if (kind !== ORDINARY_STORE || (entry & WRITABLE) === 0 || ints[c + STORE_HEAD] !== ints[c + STORE_TAIL])
-    return false;
-  l1.words[at] = entry | DIRTY;
-  return true;
 }
 
 /** A run that lists its accesses, each a step of its own. */
@@ -245,12 +223,15 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
       outcome = waitForWindow(e, core, loads);
       time = times[c + TIME];
     }
-    if (outcome === DONE && !hitsAgain(e, core, line, kind)) {
-      times[c + TIME] = time;
-      times[c + INSTRUCTION] = instruction;
-      times[c + LOAD] = load;
-      outcome = access(e, core, line, kind);
-      time = times[c + TIME];
+    if (outcome === DONE) {
+      const held = find(e.l1, core, line);
+      if (!hitsPlainly(e, core, held, kind)) {
+        times[c + TIME] = time;
+        times[c + INSTRUCTION] = instruction;
+        times[c + LOAD] = load;
+        outcome = access(e, core, line, kind, held);
+        time = times[c + TIME];
+      }
     }
     if (outcome !== DONE) {
       ints[c + STEP] = (word - first) / ACCESS_WORDS;

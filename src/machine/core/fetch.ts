@@ -131,7 +131,7 @@ export function prefetch(
     fetchLine(e, core, cluster, mshr, target, exclusive);
     const flags = (e.shared.answer[GRANTED] & (DIRTY | WRITABLE)) | IN_FLIGHT | PREFETCHED;
     if (e.hasL2) fillL2(e, cluster, target, flags);
-    else fillL1(e, core, target, flags, -1);
+    else fillL1(e, core, target, flags, -1, -1);
     count(e, core, PREFETCHES);
   }
   acceptOffer(prefetcher, sent);

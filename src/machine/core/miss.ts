@@ -20,7 +20,7 @@ const { GRANTED } = ANSWER;
 const { L2: FROM_L2, Dram: FROM_DRAM } = Source;
 const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT, Prefetched: PREFETCHED } = Flag;
 const { SHIFT: CORE_SHIFT, TIME, CLUSTER } = CORE;
-const { STRIDE: REGISTER_STRIDE, READY, SHARE, START, RETURN, SOURCE, NEXT, FIRST, LINE, STORE } = REGISTER;
+const { READY, SHARE, START, RETURN, SOURCE, NEXT, FIRST, LINE, STORE } = REGISTER;
 const { DONE, YIELD } = OUTCOME;
 const { ANYTHING } = WAIT;
 const {
@@ -113,7 +113,10 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     if (at >= 0) {
       promote(l1, at);
       l1.words[at] |= flags;
-    } else fillL1(e, core, line, flags, l2At);
+      const before = e.fillAt[at];
+      // The permission may come before the line, which is on its way for a load.
+      if (ints[before + LINE] !== line || times[before + READY] <= times[fill + READY]) e.fillAt[at] = fill;
+    } else fillL1(e, core, line, flags, l2At, fill);
   }
   if (!needsPermission) {
     count(e, core, L1_MISSES);
@@ -206,14 +209,10 @@ export function touchInFlight(
   kind: number,
 ): number {
   const { ints, times } = e;
-  const now = times[(core << CORE_SHIFT) + TIME];
-  const base = e.fillsAt + core * e.fills * REGISTER_STRIDE;
-  const end = base + e.fills * REGISTER_STRIDE;
-  for (let fill = base; fill < end; fill += REGISTER_STRIDE) {
-    if (ints[fill + LINE] === line && times[fill + READY] > now) {
-      if (kind === LOAD || kind === LOAD_DEPENDENT) attachLoad(e, core, fill);
-      return DONE;
-    }
+  const fill = e.fillAt[l1At];
+  if (ints[fill + LINE] === line && times[fill + READY] > times[(core << CORE_SHIFT) + TIME]) {
+    if (kind === LOAD || kind === LOAD_DEPENDENT) attachLoad(e, core, fill);
+    return DONE;
   }
   if (!e.hasL2) return touchPrefetched(e, core, l1At, line, kind);
   e.l1.words[l1At] &= ~IN_FLIGHT;

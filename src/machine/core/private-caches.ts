@@ -31,12 +31,21 @@ const {
 /**
  * Puts a line that is not there into an L1D.
  * @param l2At where the L2 holds it; without an L2 it must be the line that the shared level has just been asked for
+ * @param fill the fill buffer that brings it, or -1 for a prefetched line, which an MSHR brings
  */
-export function fillL1(e: EngineState, core: number, line: number, flags: number, l2At: number): void {
+export function fillL1(
+  e: EngineState,
+  core: number,
+  line: number,
+  flags: number,
+  l2At: number,
+  fill: number,
+): void {
   const { l1, l2, belowAt } = e;
   const set = setOf(l1, core, line);
   const at = victimOf(l1, set);
   const entry = l1.words[at];
+  if (fill >= 0) e.fillAt[at] = fill;
   if (entry !== NO_ENTRY) {
     if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
     if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);

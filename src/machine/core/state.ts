@@ -90,6 +90,8 @@ export interface EngineState {
   readonly aboveAt: Int32Array;
   /** By position in an L1D: where the L2 holds the line. */
   readonly belowAt: Int32Array;
+  /** By position in an L1D: the fill buffer that was last asked to bring the line there. */
+  readonly fillAt: Int32Array;
   readonly shared: SharedLevel;
   readonly memory: MemoryPort;
   readonly prefetcher: PrefetchState;
@@ -167,6 +169,7 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     heldAt: new Int32Array((parts.l2 ?? parts.l1).words.length),
     aboveAt: new Int32Array(parts.l2 === null ? 0 : parts.l2.words.length).fill(-1),
     belowAt: new Int32Array(parts.l2 === null ? 0 : parts.l1.words.length),
+    fillAt: new Int32Array(parts.l1.words.length).fill(fillsAt),
     shared: parts.shared,
     memory: parts.memory,
     prefetcher: parts.prefetcher,
