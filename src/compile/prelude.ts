@@ -24,8 +24,14 @@ export const PRELUDE = `${[...TYPED_ARRAYS.values()].map(arrayClass).join('\n')}
   @inline get length(): i32 { return load<i32>(changetype<usize>(this) - 8); }
 }
 @inline function toI32(value: f64): i32 { return <i32><i64>value; }
-@inline function maxOf<T>(left: T, right: T): T { return left > right ? left : right; }
-@inline function minOf<T>(left: T, right: T): T { return left < right ? left : right; }
+@inline function maxOf<T>(left: T, right: T): T {
+  if (isFloat<T>()) return f64x2.extract_lane(f64x2.pmax(f64x2.splat(right), f64x2.splat(left)), 0);
+  return left > right ? left : right;
+}
+@inline function minOf<T>(left: T, right: T): T {
+  if (isFloat<T>()) return f64x2.extract_lane(f64x2.pmin(f64x2.splat(right), f64x2.splat(left)), 0);
+  return left < right ? left : right;
+}
 @inline function signOf<T>(value: T): i32 { return i32(value > 0) - i32(value < 0); }
 function refuse(): void { unreachable(); }
 function refuseI32(): i32 { unreachable(); return 0; }

@@ -163,7 +163,7 @@ function runSteps(e: EngineState, core: number, words: Int32Array, at: number): 
       const kind = words[word];
       const line = words[word + 1] + step * words[word + 2];
       const held = find(e.l1, core, line);
-      if (hitsPlainly(e, core, held, kind)) {
+      if (hitsPlainly(e, core, line, kind, held, time)) {
         if (kind === ORDINARY_STORE) times[c + STORE]++;
         continue;
       }
@@ -225,7 +225,7 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
     }
     if (outcome === DONE) {
       const held = find(e.l1, core, line);
-      if (!hitsPlainly(e, core, held, kind)) {
+      if (!hitsPlainly(e, core, line, kind, held, time)) {
         times[c + TIME] = time;
         times[c + INSTRUCTION] = instruction;
         times[c + LOAD] = load;

@@ -1,7 +1,7 @@
 /** Requests of the last private level to what is below it: for misses and for prefetches. */
 import { Flag, find } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
-import { ANSWER } from '../coherence/layout.js';
+import { ANSWER, Source } from '../coherence/layout.js';
 import { requestLine } from '../coherence/request.js';
 import { readLine } from '../memory-port.js';
 import { observe } from '../prefetch/registry.js';
@@ -14,6 +14,7 @@ import { count } from './wait.js';
 
 const { Now: NOW, Ready: CLOCK_READY } = Clock;
 const { GRANTED, SOURCE: ANSWER_SOURCE, SUPPLIER } = ANSWER;
+const { Dram: FROM_DRAM } = Source;
 const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT, Prefetched: PREFETCHED } = Flag;
 const {
   STRIDE: REGISTER_STRIDE,
@@ -55,9 +56,11 @@ export function fetchLine(
   const known = requestLine(shared, core, cluster, line, exclusive);
   ints[mshr + LINE] = line;
   e.mshrHints[(cluster << 8) | (line & 255)] = mshr;
-  ints[mshr + SOURCE] = shared.answer[ANSWER_SOURCE];
+  const source = shared.answer[ANSWER_SOURCE];
+  ints[mshr + SOURCE] = source;
   ints[mshr + FIRST] = -1;
-  times[mshr + SHARE] = 1;
+  // Where memory answers, it tells the share; what it does not answer itself comes as from an idle one.
+  times[mshr + SHARE] = source === FROM_DRAM ? 1 : 0;
   times[mshr + START] = clock[NOW];
   if (known) {
     if (shared.answer[SUPPLIER] >= 0 && follow(e, mshr, shared.answer[SUPPLIER], line)) return;

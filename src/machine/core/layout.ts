@@ -50,7 +50,7 @@ export const REGISTER = {
   // Of `times`.
   /** When it has its answer, ps; `UNKNOWN` while that is not known. */
   READY: 0,
-  /** Share of a wait for DRAM that an idle memory would take. */
+  /** Share of a wait that an idle memory would take; 0 where the answer does not come from memory. */
   SHARE: 1,
   /** MSHR, write-combining buffer: when its request left, and what is added to memory's answer. */
   START: 2,

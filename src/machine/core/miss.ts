@@ -49,12 +49,15 @@ const { None: NO_PREFETCHER } = Policy;
 export function miss(e: EngineState, core: number, line: number, kind: number, heldAt: number): number {
   const { ints, times, clock, hasL2, l1, l2 } = e;
   const c = core << CORE_SHIFT;
-  const fill = firstFree(e.freeFills, core);
-  if (fill < 0) return setWait(e, core, ANYTHING, -1);
-  if (times[fill + READY] > times[c + TIME]) waitFor(e, core, fill, FILL_BUFFERS_FULL_PS);
-  // What has happened meanwhile may have changed all that was looked at: start again.
-  if (times[c + TIME] > clock[HORIZON])
-    return waitForTurn(e, core) ? miss(e, core, line, kind, heldAt) : YIELD;
+  let fill = firstFree(e.freeFills, core);
+  for (;;) {
+    if (fill < 0) return setWait(e, core, ANYTHING, -1);
+    waitFor(e, core, fill, FILL_BUFFERS_FULL_PS);
+    if (times[c + TIME] <= clock[HORIZON]) break;
+    if (!waitForTurn(e, core)) return YIELD;
+    // Memory's answers meanwhile have told of other buffers when they are free; a lone core's caches are as they were.
+    fill = firstFree(e.freeFills, core);
+  }
   const cluster = ints[c + CLUSTER];
   clock[NOW] = times[c + TIME];
   if (kind === NON_TEMPORAL_STORE) {
@@ -79,6 +82,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     if (mshr < 0) return setWait(e, core, ANYTHING, -1);
     if (times[mshr + READY] > times[c + TIME]) {
       waitFor(e, core, mshr, MSHRS_FULL_PS);
+      // What has happened meanwhile may have changed all that was looked at: start again.
       if (times[c + TIME] > clock[HORIZON])
         return waitForTurn(e, core) ? miss(e, core, line, kind, heldAt) : YIELD;
       clock[NOW] = times[c + TIME];
@@ -87,10 +91,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     if (e.coresPerCluster > 1) askSiblings(e, core, cluster, line, exclusive);
     fetchLine(e, core, cluster, mshr, line, exclusive);
     granted = e.shared.answer[GRANTED] & (WRITABLE | DIRTY);
-    times[fill + READY] = times[mshr + READY];
-    times[fill + SHARE] = 1;
-    ints[fill + SOURCE] = ints[mshr + SOURCE];
-    if (times[mshr + READY] === UNKNOWN) waitsFor = mshr;
+    waitsFor = copyAnswer(e, fill, mshr);
     if (needsPermission) {
       count(e, core, UPGRADES);
       // Looked up again: the directory may have displaced entries of ours meanwhile.
@@ -107,8 +108,9 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
   if (exclusive) attachStore(e, core, fill);
   else if (kind === LOAD || kind === LOAD_DEPENDENT) attachLoad(e, core, fill);
   if (kind !== PREFETCH_L2 || !hasL2) {
-    const flags =
-      (exclusive ? WRITABLE | DIRTY : (granted & WRITABLE) | (hasL2 ? 0 : granted & DIRTY)) | IN_FLIGHT;
+    const flags = exclusive
+      ? WRITABLE | DIRTY
+      : (granted & WRITABLE) | (hasL2 ? 0 : (granted & DIRTY) | IN_FLIGHT);
     const at = heldAt >= 0 ? find(l1, core, line) : -1;
     if (at >= 0) {
       promote(l1, at);
@@ -140,7 +142,7 @@ function hitL2(
   const start = Math.max(l2PortFreePs[cluster], now);
   l2PortFreePs[cluster] = start + e.l2PortPs;
   times[fill + READY] = start + e.l2LatencyPs;
-  times[fill + SHARE] = 1;
+  times[fill + SHARE] = 0;
   ints[fill + SOURCE] = FROM_L2;
   const entry = l2.words[l2At];
   if ((entry & (IN_FLIGHT | PREFETCHED)) === 0) return -1;
@@ -200,30 +202,18 @@ function storeNonTemporal(e: EngineState, core: number, cluster: number, line: n
   count(e, core, NON_TEMPORAL_STORES);
 }
 
-/** An L1D hit on a line that may still be on its way. Done, or nothing has changed but time waited; only a load is ever not done. */
-export function touchInFlight(
+/**
+ * An L1D hit on a line that a prefetch has sent for, where there is no L2: prefetched lines go to the L1D itself, and an MSHR may be fetching this one. A load then waits for it, through
+ * a fill buffer. The first use of a prefetched line is an access below the L1D to the prefetcher; it must come in its order. Done, or nothing has changed but time waited; only a load is
+ * ever not done.
+ */
+export function touchPrefetched(
   e: EngineState,
   core: number,
   l1At: number,
   line: number,
   kind: number,
 ): number {
-  const { ints, times } = e;
-  const fill = e.fillAt[l1At];
-  if (ints[fill + LINE] === line && times[fill + READY] > times[(core << CORE_SHIFT) + TIME]) {
-    if (kind === LOAD || kind === LOAD_DEPENDENT) attachLoad(e, core, fill);
-    return DONE;
-  }
-  if (!e.hasL2) return touchPrefetched(e, core, l1At, line, kind);
-  e.l1.words[l1At] &= ~IN_FLIGHT;
-  return DONE;
-}
-
-/**
- * The same without an L2, where prefetched lines go to the L1D itself and an MSHR may be fetching this one: a load then waits for it, through a fill buffer. The first use of a
- * prefetched line is an access below the L1D to the prefetcher; it must come in its order.
- */
-function touchPrefetched(e: EngineState, core: number, l1At: number, line: number, kind: number): number {
   const { times, clock, l1 } = e;
   const c = core << CORE_SHIFT;
   clock[NOW] = times[c + TIME];
@@ -231,8 +221,8 @@ function touchPrefetched(e: EngineState, core: number, l1At: number, line: numbe
   if (mshr >= 0 && (kind === LOAD || kind === LOAD_DEPENDENT)) {
     const fill = firstFree(e.freeFills, core);
     if (fill < 0) return setWait(e, core, ANYTHING, -1);
-    if (times[fill + READY] > times[c + TIME]) {
-      waitFor(e, core, fill, FILL_BUFFERS_FULL_PS);
+    waitFor(e, core, fill, FILL_BUFFERS_FULL_PS);
+    if (times[c + TIME] > clock[NOW]) {
       if (times[c + TIME] > clock[HORIZON]) return YIELD;
       clock[NOW] = times[c + TIME];
       mshr = mshrOf(e, core, line);

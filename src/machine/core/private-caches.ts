@@ -14,7 +14,7 @@ import {
 } from '../cache/tag-array.js';
 import { ANSWER } from '../coherence/layout.js';
 import { giveUpLine } from '../coherence/release.js';
-import { CoreCounter } from './layout.js';
+import { CORE_COUNTERS as COUNTERS_OF_CORE, CoreCounter } from './layout.js';
 import type { EngineState } from './state.js';
 import { count } from './wait.js';
 
@@ -22,6 +22,7 @@ const { Dirty: DIRTY, Writable: WRITABLE, Prefetched: PREFETCHED } = Flag;
 const { HELD_AT } = ANSWER;
 const NO_ENTRY = INVALID;
 const FLAG_BITS = BITS_OF_FLAGS;
+const CORE_COUNTERS = COUNTERS_OF_CORE;
 const {
   L1Writebacks: L1_WRITEBACKS,
   UselessPrefetches: USELESS_PREFETCHES,
@@ -46,19 +47,21 @@ export function fillL1(
   const at = victimOf(l1, set);
   const entry = l1.words[at];
   if (fill >= 0) e.fillAt[at] = fill;
-  if (entry !== NO_ENTRY) {
-    if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
-    if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
-  }
   if (!e.hasL2) {
     const victim = lineAt(l1, at);
     const victimHeldAt = e.heldAt[at];
     place(l1, at, line, flags);
     e.heldAt[at] = e.shared.answer[HELD_AT];
-    if (entry !== NO_ENTRY) giveUp(e, core, victim, victimHeldAt, entry);
+    if (entry === NO_ENTRY) return;
+    if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
+    if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
+    giveUp(e, core, victim, victimHeldAt, entry);
     return;
   }
-  if (entry !== NO_ENTRY && (entry & DIRTY) !== 0) l2.words[belowAt[at]] |= DIRTY | WRITABLE;
+  // Without a branch: whether what gives way is modified cannot be foreseen.
+  const dirty = entry === NO_ENTRY ? 0 : entry & DIRTY;
+  e.counters[core * CORE_COUNTERS + L1_WRITEBACKS] += dirty;
+  l2.words[belowAt[at]] |= -dirty & (DIRTY | WRITABLE);
   place(l1, at, line, flags);
   belowAt[at] = l2At;
   if (e.coresPerCluster === 1) e.aboveAt[l2At] = at;

@@ -126,10 +126,8 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     times[core * CORE.STRIDE + CORE.LOAD_LIMIT] = Infinity;
     ints[core * CORE.STRIDE + CORE.CLUSTER] = Math.floor(core / coresPerCluster);
   }
-  for (let at = mshrsAt; at < words; at += REGISTER.STRIDE) {
+  for (let at = mshrsAt; at < words; at += REGISTER.STRIDE)
     ints.fill(-1, at + REGISTER.NEXT, at + REGISTER.STRIDE);
-    times[at + REGISTER.SHARE] = 1;
-  }
   for (let index = 0; index < clusters * mshrs; index++)
     ints[mshrsAt + index * REGISTER.STRIDE + REGISTER.OWNER] = Math.floor(index / mshrs);
   for (let index = 0; index < cores * fills; index++)

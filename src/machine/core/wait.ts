@@ -20,26 +20,22 @@ export function count(e: EngineState, core: number, counter: number): void {
 
 /**
  * Moves the core's time to when a register has its answer, which must be known, and books the wait for its source; a wait for DRAM is split by the share that an
- * idle memory would take.
+ * idle memory would take. Without a branch: whether there is a wait, and for what, cannot be foreseen.
  * @param reason counter that says what was full
  */
 export function waitFor(e: EngineState, core: number, register: number, reason: number): void {
   const { times, accounts } = e;
   const c = core << CORE_SHIFT;
-  const until = times[register + READY];
-  const ps = until - times[c + TIME];
-  if (ps <= 0) return;
-  times[c + TIME] = until;
-  e.counters[core * CORE_COUNTERS + reason] += ps;
+  const now = times[c + TIME];
+  const until = Math.max(now, times[register + READY]);
+  const ps = until - now;
+  const latency = Math.floor(ps * times[register + SHARE] + 0.5);
   const base = core * CATEGORIES;
   const from = e.ints[register + SOURCE];
-  if (from === FROM_DRAM) {
-    const latency = Math.round(ps * times[register + SHARE]);
-    accounts[base + DRAM_LATENCY] += latency;
-    accounts[base + DRAM_BANDWIDTH] += ps - latency;
-  } else {
-    accounts[base + from] += ps;
-  }
+  times[c + TIME] = until;
+  e.counters[core * CORE_COUNTERS + reason] += ps;
+  accounts[base + DRAM_LATENCY] += latency;
+  accounts[base + (from === FROM_DRAM ? DRAM_BANDWIDTH : from)] += ps - latency;
 }
 
 /** Says what a core is about to sleep for. */
