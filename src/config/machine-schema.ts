@@ -297,6 +297,8 @@ const memory = z
 
 /** A controller's data with quantities in base units. */
 export type DramControllerConfig = z.output<typeof dramControllerSchema>;
+/** A controller's settings as they are written in a machine file: quantities with units, any of them left out. */
+export type DramControllerSettings = z.input<typeof dramControllerSchema>;
 
 /** A machine file. */
 export const machineSchema = section(

@@ -1,6 +1,7 @@
 /** Machine and DRAM part files to specifications: `extends`, parts by name, defaults, checks. Pure: where texts come from is the caller's business. */
 import type {
   DramControllerSpec,
+  DramMemorySpec,
   DramPartSpec,
   InterconnectSpec,
   MachineSpec,
@@ -9,10 +10,12 @@ import type {
   PrivateCacheSpec,
 } from '../machine/spec.js';
 import { type ConfigDocument, mergeDocuments, parseDocument, placeOf, problemAt } from './document.js';
-import { checkMachine, checkMapping, checkPart, fieldBits } from './machine-checks.js';
+import { checkMachine, checkMapping, checkPart, describeWatermarks, fieldBits } from './machine-checks.js';
 import {
   type DramControllerConfig,
+  type DramControllerSettings,
   type DramPartConfig,
+  dramControllerSchema,
   dramPartSchema,
   type MachineConfig,
   machineSchema,
@@ -247,6 +250,33 @@ function toMemory(memory: MachineConfig['memory'], part: DramPartSpec | undefine
   };
 }
 
+/**
+ * One channel of a DRAM part by itself, as an experiment runs it: no latency of a controller, no interleaving.
+ * @param settings of the controller, as `memory.controller` of a machine file has them: `{ refresh: false, ageLimit: '5000 cycles' }`; the rest has its defaults
+ * @throws ConfigurationError with every setting that is wrong
+ */
+export function dramChannel(part: DramPartSpec, settings: DramControllerSettings = {}): DramMemorySpec {
+  // The settings were written in no file: an empty one gives the document its places.
+  const { problems, partial } = inspect(dramControllerSchema, { ...parseDocument('{}', ''), data: settings });
+  const found = problems.map(({ path, message }) => `${path}: ${message}`);
+  const { mapping, writeLowWatermark, writeHighWatermark } = partial as Partially<DramControllerConfig>;
+  const watermarks = describeWatermarks(writeLowWatermark, writeHighWatermark);
+  if (watermarks !== undefined) found.push(`writeLowWatermark: ${watermarks}`);
+  if (mapping !== undefined) {
+    checkMapping(mapping, configOf(part), part.ranks, (_path, message) => found.push(`mapping: ${message}`));
+  }
+  if (found.length > 0)
+    throw new ConfigurationError(found.map((problem) => notFound(`controller.${problem}`)));
+  return {
+    kind: 'dram',
+    part,
+    controller: toDramController(dramControllerSchema.parse(settings), part),
+    channelsPerSocket: 1,
+    interleaveLines: 1,
+    controllerPs: 0,
+  };
+}
+
 /** The controller of a part's channel; without a mapping of its own it has the part's (see `defaultMapping`). */
 export function toDramController(controller: DramControllerConfig, part: DramPartSpec): DramControllerSpec {
   return {
@@ -267,7 +297,7 @@ export function toDramController(controller: DramControllerConfig, part: DramPar
  * hashed with the lowest row bits where the row has enough of them, as memory controllers do, so that strides do not meet in one bank.
  */
 function defaultMapping(part: DramPartSpec): string {
-  const fields = fieldBits({ ...part, rowBytes: part.linesPerRow * LINE_BYTES }, part.ranks);
+  const fields = fieldBits(configOf(part), part.ranks);
   const rowBits = Math.log2(part.rows);
   let hashed = 0;
   const elements: string[] = [];
@@ -281,4 +311,9 @@ function defaultMapping(part: DramPartSpec): string {
     }
   }
   return elements.join(' ');
+}
+
+/** What of a part its file states in bytes and its specification in lines. */
+function configOf(part: DramPartSpec): DramPartSpec & Pick<DramPartConfig, 'rowBytes'> {
+  return { ...part, rowBytes: part.linesPerRow * LINE_BYTES };
 }

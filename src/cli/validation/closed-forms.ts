@@ -1,7 +1,6 @@
 /** DRAM parts against what follows from their timings alone. */
 import { listNames, loadDramPart } from '../../config/load.js';
-import { toDramController } from '../../config/machine.js';
-import { dramControllerSchema } from '../../config/machine-schema.js';
+import { dramChannel } from '../../config/machine.js';
 import { type DramRate, dramClosedForms } from '../../machine/dram/closed-form.js';
 import { runDramExperiment } from '../../machine/dram/experiment.js';
 import type { DramMemorySpec, DramPartSpec } from '../../machine/spec.js';
@@ -46,14 +45,7 @@ function recipes(part: DramPartSpec) {
 function specOf(part: DramPartSpec, mapping: string, refresh: boolean): DramMemorySpec {
   // A bound of one bank shows only where the queue does not run dry and no request grows too old before its turn.
   const settings = { readQueue: 64, writeQueue: 64, ageLimit: '100000 cycles', mapping, refresh };
-  return {
-    kind: 'dram',
-    part,
-    controller: toDramController(dramControllerSchema.parse(settings), part),
-    channelsPerSocket: 1,
-    interleaveLines: 1,
-    controllerPs: 0,
-  };
+  return dramChannel(part, settings);
 }
 
 /** Every shipped part against its closed forms. */

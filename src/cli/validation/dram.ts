@@ -1,10 +1,9 @@
 /** One channel of DDR4-2400 against Ramulator 2.1 and DRAMsim3. */
 import { loadDramPart } from '../../config/load.js';
-import { toDramController } from '../../config/machine.js';
-import { dramControllerSchema } from '../../config/machine-schema.js';
+import { dramChannel } from '../../config/machine.js';
 import { type DramExperimentResult, runDramExperiment } from '../../machine/dram/experiment.js';
 import { type ReferenceMapping, referenceMapping } from '../../machine/dram/reference-mapping.js';
-import type { DramMemorySpec, DramPartSpec } from '../../machine/spec.js';
+import type { DramPartSpec } from '../../machine/spec.js';
 import { LOADED_ORACLE } from '../../report/oracles/dram-loaded.js';
 import { SATURATED_ORACLE } from '../../report/oracles/dram-saturated.js';
 import { readOracle } from '../../report/oracles/read-csv.js';
@@ -54,15 +53,7 @@ export function createReferenceChannel(): {
       let result = known.get(key);
       if (result === undefined) {
         const recipe = referenceMapping(mapping, part);
-        const controller = dramControllerSchema.parse({ refresh, mapping: recipe });
-        const spec: DramMemorySpec = {
-          kind: 'dram',
-          part,
-          controller: toDramController(controller, part),
-          channelsPerSocket: 1,
-          interleaveLines: 1,
-          controllerPs: 0,
-        };
+        const spec = dramChannel(part, { refresh, mapping: recipe });
         result = runDramExperiment(spec, { pattern, mode, requests });
         known.set(key, result);
       }

@@ -1,7 +1,6 @@
 /** Micro-kernels of one core bound by its queues, by miss registers, by the bandwidth of a level, or by its latency. */
 import { loadDramPart } from '../../../config/load.js';
-import { toDramController } from '../../../config/machine.js';
-import { dramControllerSchema } from '../../../config/machine-schema.js';
+import { dramChannel } from '../../../config/machine.js';
 import { vectorsPerLine } from '../../../kernel/micro-kernel.js';
 import { Access } from '../../../kernel/op-stream.js';
 import { dramClosedForms } from '../../../machine/dram/closed-form.js';
@@ -32,15 +31,7 @@ export const PART = 'ddr4-2400';
 
 /** One channel of the part with the controller's defaults. */
 export function oneChannel(refresh: boolean): DramMemorySpec {
-  const part = loadDramPart(PART);
-  return {
-    kind: 'dram',
-    part,
-    controller: toDramController(dramControllerSchema.parse({ refresh }), part),
-    channelsPerSocket: 1,
-    interleaveLines: 1,
-    controllerPs: 0,
-  };
+  return dramChannel(loadDramPart(PART), { refresh });
 }
 
 /** Misses of lines from memory that follow each other as fast as the queues let them. */
