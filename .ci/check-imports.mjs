@@ -95,7 +95,9 @@ const BROWSER = [
 ];
 const BROWSER_PACKAGES = ['zod', 'yaml', 'seedrandom'];
 /** Files of those folders that are Node's side of them. */
-const NODE_FILES = ['config/load.ts'];
+const NODE_FILES = ['config/load.ts', 'network/load.ts'];
+/** Entries of the package that run in a browser, and so does all that they import, in whatever folder it is. */
+const BROWSER_ENTRIES = ['core.ts'];
 
 const IMPORT =
   /^[ \t]*(?:import|export)\s+(type\s)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
@@ -120,33 +122,71 @@ const files = readdirSync(src, { recursive: true })
 
 for (const file of files) {
   const folder = folderOf(file);
-  const text = withoutComments(readFileSync(join(src, file), 'utf8'));
-  const report = (index, message) => {
-    const line = text.slice(0, index).split('\n').length;
-    violations.push(`src/${file}:${line}: ${message}`);
-  };
+  const { imports, report } = read(file);
   if (!(folder in ALLOWED)) {
     violations.push(`src/${file}:1: the folder "${folder}" is not in the table of .ci/check-imports.mjs`);
     continue;
   }
-  for (const match of text.matchAll(IMPORT)) {
-    const isType = match[1] !== undefined;
-    const target = match[2] ?? match[3];
-    if (target.startsWith('.')) {
-      const imported = relative(src, resolve(dirname(join(src, file)), target))
-        .split(sep)
-        .join('/')
-        .replace(/\.js$/, '.ts');
-      checkFolder(folder, imported, isType, (message) => report(match.index, message));
-      if (BROWSER.includes(folder) && NODE_FILES.includes(imported)) {
-        report(match.index, `imports ${imported}, which needs Node; ${folder} runs in a browser`);
+  const isOfBrowser = BROWSER.includes(folder) && !NODE_FILES.includes(file);
+  for (const { index, isType, target, imported } of imports) {
+    if (imported !== null) {
+      checkFolder(folder, imported, isType, (message) => report(index, message));
+      if (isOfBrowser && NODE_FILES.includes(imported)) {
+        report(index, `imports ${imported}, which needs Node; ${folder} runs in a browser`);
       }
-    } else if (BROWSER.includes(folder) && !NODE_FILES.includes(file) && !isType) {
-      const name = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : target.split('/')[0];
-      if (!BROWSER_PACKAGES.includes(name))
+    } else if (isOfBrowser && !isType && !isBrowserPackage(target)) {
+      report(
+        index,
+        `imports "${target}"; ${folder} runs in a browser. Allowed: ${BROWSER_PACKAGES.join(', ')}`,
+      );
+    }
+  }
+}
+for (const entry of BROWSER_ENTRIES) if (files.includes(entry)) followEntry(entry);
+
+/** The imports of a file, and how to say that one of them is wrong. `imported` is null for a package. */
+function read(file) {
+  const text = withoutComments(readFileSync(join(src, file), 'utf8'));
+  const imports = [...text.matchAll(IMPORT)].map((match) => {
+    const target = match[2] ?? match[3];
+    const path = relative(src, resolve(dirname(join(src, file)), target))
+      .split(sep)
+      .join('/')
+      .replace(/\.js$/, '.ts');
+    return {
+      index: match.index,
+      isType: match[1] !== undefined,
+      target,
+      imported: target.startsWith('.') ? path : null,
+    };
+  });
+  const report = (index, message) => {
+    const line = text.slice(0, index).split('\n').length;
+    violations.push(`src/${file}:${line}: ${message}`);
+  };
+  return { imports, report };
+}
+
+function isBrowserPackage(target) {
+  const name = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : target.split('/')[0];
+  return BROWSER_PACKAGES.includes(name);
+}
+
+/** Walks all that an entry imports, folders that are not checked as a whole included. */
+function followEntry(entry) {
+  const reached = new Set([entry]);
+  for (const file of reached) {
+    if (!files.includes(file)) continue;
+    const { imports, report } = read(file);
+    for (const { index, isType, target, imported } of imports) {
+      if (isType) continue;
+      if (imported !== null) reached.add(imported);
+      else if (!isBrowserPackage(target) && !BROWSER.includes(folderOf(file)))
+        report(index, `imports "${target}"; src/${entry}, which leads here, runs in a browser`);
+      if (NODE_FILES.includes(imported) && !BROWSER.includes(folderOf(file)))
         report(
-          match.index,
-          `imports "${target}"; ${folder} runs in a browser. Allowed: ${BROWSER_PACKAGES.join(', ')}`,
+          index,
+          `imports ${imported}, which needs Node; src/${entry}, which leads here, runs in a browser`,
         );
     }
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { fileSource, loadMachine } from '../config/load.js';
 import type { Network } from '../network/layers.js';
+import { loadNetwork } from '../network/load.js';
 import type {
   EdgeRequest,
   Figure,
@@ -15,7 +16,6 @@ import { DEFAULT_BATCH, DEFAULT_SCHEDULE, DEFAULT_SEED, DEFAULT_SOFTWARE } from 
 import type { ListProgress } from '../sweep/pool.js';
 import { runStored, type StoredOutcome } from '../sweep/store.js';
 import { readSweep } from '../sweep/sweep-file.js';
-import { loadNetwork } from './network-source.js';
 
 /** The compiled worker: a thread cannot load TypeScript. `src/cli` and `dist/cli` are equally deep, so this is right from both. */
 const EDGE_WORKER = new URL('../../dist/cli/edge-worker.js', import.meta.url);

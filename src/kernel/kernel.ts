@@ -32,6 +32,7 @@ export interface KernelPhase {
   emit(thread: number, tile: number, out: OpStream): void;
 }
 
+/** One operation, lowered for a machine: what its threads access and compute, phase by phase, and what that must come to. */
 export interface Kernel {
   /** Name of the operation it lowers, for example `conv2_1/x1.backward-data`. Unique in a program. */
   readonly name: string;
@@ -60,6 +61,7 @@ export interface LineRange {
   readonly lines: number;
 }
 
+/** The kernels of a training step in order: what a machine runs. Addresses are lines of 64 bytes. */
 export interface Program {
   /** Network, schedule and batch, for messages. */
   readonly name: string;

@@ -101,6 +101,7 @@ export interface SoftmaxLossLayer extends LayerBase {
   readonly type: 'softmax-loss';
 }
 
+/** A layer of any type, told apart by `type`. */
 export type Layer =
   | InputLayer
   | ConvLayer
@@ -117,6 +118,7 @@ export type Layer =
 
 export type LayerType = Layer['type'];
 
+/** A CNN as a graph of layers with shapes. */
 export interface Network {
   readonly name: string;
   readonly description: string;

@@ -42,6 +42,7 @@ export function scaledDown(
   return { imageSize: { height, width: Math.min(imageSize, image.width) }, channelDivisor };
 }
 
+/** What is compared, with which numbers. */
 export interface VerifyOptions extends CompareOptions {
   /** Names of schedules or passes; default: every named schedule except the baseline itself. */
   readonly schedules?: readonly string[];
@@ -80,6 +81,7 @@ export interface PrecisionSummary {
   readonly shareOfTolerance: number;
 }
 
+/** How the schedules of a network compare with its baseline; passed where no tensor differs by more than rounding explains. */
 export interface VerifyReport {
   readonly network: string;
   readonly passed: boolean;

@@ -52,6 +52,7 @@ export interface Condition {
   violations(step: TrainingStep): readonly Finding[];
 }
 
+/** A rewrite pass (see the top of this file). */
 export interface SchedulePass {
   /** Kebab-case, unique among passes and named schedules; no `+`, which joins names. */
   readonly name: string;

@@ -21,15 +21,19 @@ import { type KernelResult, runProgram } from './run.js';
 import { type Sample, shareOf, smallestShare, wholeSample } from './share.js';
 import { targetOf } from './target.js';
 
+/** A point: all that its result depends on. */
 export interface PointSettings {
   readonly network: Network;
   readonly machine: MachineSpec;
   /** Name of a schedule, or names joined by `+`. */
   readonly schedule: string;
+  /** Images of the mini-batch. */
   readonly batch: number;
   /** Simulate every core and every image. */
   readonly exact: boolean;
+  /** Draws the operations that the sampling error is measured on. */
   readonly seed: string;
+  /** How the modelled software behaves where that is not known. */
   readonly software: SoftwareOptions & { readonly fuseBnRelu: boolean };
   readonly scheduleOptions: ScheduleOptions;
   /** Passes that the schedule may name beside those shipped. */

@@ -24,6 +24,7 @@ import { peakBandwidth, peakFlops } from './target.js';
 export type { PointSettings, Progress } from './part.js';
 export { sampleOf } from './part.js';
 
+/** What one operation took, on the whole machine with the whole mini-batch. */
 export interface OperationResult {
   readonly name: string;
   readonly type: OperationType;
@@ -39,9 +40,12 @@ export interface OperationResult {
 
 /** How a point was sampled. */
 export interface Sampling {
+  /** That were simulated. */
   readonly cores: number;
   readonly totalCores: number;
+  /** Of the mini-batch, that were simulated. */
   readonly images: number;
+  /** Of main memory, that were simulated. */
   readonly channels: number;
   /** Operations that were also simulated on a larger share to learn the error; 0 in exact mode. */
   readonly pilots: number;
@@ -51,11 +55,14 @@ export interface Sampling {
   readonly coefficient: number;
 }
 
+/** What a point took, on the whole machine with the whole mini-batch, whether all of it was simulated or a share. */
 export interface PointResult {
   readonly network: string;
   readonly machine: string;
   readonly schedule: string;
+  /** Images of the mini-batch. */
   readonly batch: number;
+  /** Of the cores' clock. */
   readonly cycles: number;
   readonly seconds: number;
   readonly forwardSeconds: number;
@@ -63,8 +70,11 @@ export interface PointResult {
   readonly backwardSeconds: number;
   readonly dramReadBytes: number;
   readonly dramWriteBytes: number;
+  /** Floating-point operations; a fused multiply-add counts two. */
   readonly flops: number;
+  /** Of the machine's peak memory bandwidth, 0 to 1. */
   readonly bandwidthShare: number;
+  /** Of the machine's peak FLOP rate, 0 to 1. */
   readonly flopsShare: number;
   /**
    * Shares of the time of the memory's data buses by cause, in the order of BUS_CAUSES; add up to 1. The first, data bursts, is `bandwidthShare`; the others are shared out as in the

@@ -39,6 +39,7 @@ export interface KernelResult {
   readonly sharedMisses: number;
 }
 
+/** What a run took, in picoseconds and lines of 64 bytes, of the share of the chip that was simulated. */
 export interface RunResult {
   readonly kernels: readonly KernelResult[];
   readonly timePs: number;
@@ -53,6 +54,7 @@ export interface RunResult {
   readonly barrierPs: number;
 }
 
+/** What a run does beside running the kernels. */
 export interface RunOptions {
   /** Write everything dirty to memory at the end and count it to the last kernel. */
   readonly flush?: boolean;

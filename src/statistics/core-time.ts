@@ -21,6 +21,7 @@ export const CORE_STATES = [
   { key: 'barrier', header: 'barrier', sentence: 'waiting at barriers' },
 ] as const;
 
+/** What a core does or waits for at a time: a `key` of `CORE_STATES`. */
 export type CoreState = (typeof CORE_STATES)[number]['key'];
 
 const DISPATCHING = 0;

@@ -7,6 +7,7 @@
  */
 import { CoreCounter } from '../machine/core/layout.js';
 
+/** Lines by what became of them, and the three ratios (see the top of this file). */
 export interface PrefetchUse {
   /** Lines sent for. Those that are none of useful, useless and dropped were still there, unused, at the end. */
   readonly issued: number;

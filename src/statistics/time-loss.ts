@@ -10,6 +10,7 @@ export const TIME_CATEGORIES = [
   { key: 'barrier', sentence: 'waiting for other threads at a barrier, and the barrier itself' },
 ] as const;
 
+/** What a part of the time is booked to: a `key` of `TIME_CATEGORIES`. */
 export type TimeCategory = (typeof TIME_CATEGORIES)[number]['key'];
 
 export const Category = {

@@ -50,3 +50,13 @@ export const DEFAULT_BATCH = 120;
 export const DEFAULT_SEED = 'normcore';
 /** Far beyond any use; keeps a slip of the finger from asking for terabytes. */
 export const LARGEST_BATCH = 65_536;
+
+/** The settings of a point that have a default, in shape and meaning those of `normcore run`: `{ ...DEFAULT_POINT, network, machine, schedule: 'bnff' }` is a point. */
+export const DEFAULT_POINT: Omit<PointSettings, 'network' | 'machine' | 'userPasses'> = {
+  schedule: 'baseline',
+  batch: DEFAULT_BATCH,
+  exact: false,
+  seed: DEFAULT_SEED,
+  software: DEFAULT_SOFTWARE,
+  scheduleOptions: DEFAULT_SCHEDULE,
+};

@@ -159,6 +159,7 @@ export async function runJobs(jobs: readonly PartJob[], options: RunJobsOptions)
   }
 }
 
+/** How points are simulated side by side; nothing of it changes a result. */
 export interface RunPointsOptions {
   /** Threads; default: as many as the host runs at once. Never more than there are parts. */
   readonly workers?: number;

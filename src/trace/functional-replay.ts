@@ -4,6 +4,7 @@ import type { LevelGeometry } from '../machine/cache/functional/geometry.js';
 import { createHierarchy, type LevelCounts } from '../machine/cache/functional/hierarchy.js';
 import { type AccessBatch, createBatch, TraceAccess, type TraceReader } from './access.js';
 
+/** What plain caches counted, in lines of 64 bytes. */
 export interface FunctionalReplay {
   /** Accesses replayed; prefetches, which are no demand of the program's, are passed over. */
   readonly accesses: number;
@@ -11,6 +12,7 @@ export interface FunctionalReplay {
   readonly levels: readonly LevelCounts[];
 }
 
+/** How a functional replay ends, and what its chance is drawn from. */
 export interface FunctionalOptions {
   /** Write every dirty line to memory at the end and count it. */
   readonly flush: boolean;
@@ -49,7 +51,7 @@ function feed(cache: FunctionalCache, { kinds, lines }: AccessBatch, from: numbe
 /**
  * Replays a trace per core. The cores take turns, an access each: plain caches know no time that could order them otherwise.
  * @param geometry in order from the core
- * @throws TraceError, RangeError for a geometry that cannot be
+ * @throws TraceError for a trace that is not what it should be, RangeError for a geometry that cannot be
  */
 export function replayFunctional(
   geometry: readonly LevelGeometry[],

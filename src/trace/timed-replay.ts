@@ -31,6 +31,7 @@ export interface TimedMemory {
   readonly busTimePercent: Readonly<Record<BusCause, number>>;
 }
 
+/** What a replay took and counted. */
 export interface TimedReplay {
   readonly accesses: number;
   /** In order from the core. */
@@ -46,6 +47,7 @@ export interface TimedReplay {
   readonly seconds: number;
 }
 
+/** How a replay with timing ends. */
 export interface TimedOptions {
   /** Write every dirty line to memory at the end and count it; takes no time. */
   readonly flush: boolean;
@@ -73,7 +75,8 @@ export function tagLimit(spec: MachineSpec): AddressLimit {
 
 /**
  * Replays a trace per core, from core 0 on; the other cores stand still.
- * @throws TraceError; RangeError for more traces than cores
+ * @param readers opened with the machine's `tagLimit`
+ * @throws TraceError for a trace that is not what it should be, RangeError for more traces than cores, SimulatorBug
  */
 export function replayTimed(
   spec: MachineSpec,

@@ -362,6 +362,7 @@ export interface Update extends OperationBase {
   readonly velocity: string;
 }
 
+/** An operation of any kind, told apart by `kind`: the tensors that it reads and writes, by name. */
 export type Operation =
   | ConvForward
   | ConvBackwardData
@@ -394,6 +395,7 @@ export type Operation =
 
 export type OperationKind = Operation['kind'];
 
+/** A training step (see the top of this file). Plain data; passes make new ones. */
 export interface TrainingStep {
   readonly network: string;
   readonly batch: number;

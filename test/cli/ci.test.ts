@@ -79,6 +79,19 @@ describe('the import check', () => {
       'src/training/c.ts:2',
     ]);
   });
+
+  it('follows the entry for browsers into folders that need not run there', () => {
+    write('src/core.ts', "export { a } from './report/a.js';\nexport { d } from './kernel/d.js';\n");
+    write('src/report/a.ts', "import { b } from './b.js';\nimport type { C } from './c.js';\n");
+    write('src/report/b.ts', "import { z } from 'zod';\nimport { stringify } from 'csv-stringify/sync';\n");
+    write('src/report/c.ts', "import { readFileSync } from 'node:fs';\n");
+    write('src/kernel/d.ts', '');
+    const { status, stderr } = script('check-imports.mjs');
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      'src/report/b.ts:2: imports "csv-stringify/sync"; src/core.ts, which leads here, runs in a browser\n',
+    );
+  });
 });
 
 describe('the summary', () => {

@@ -1,11 +1,11 @@
 import type { Argv } from 'yargs';
 import { listNames } from '../../config/load.js';
 import type { Network } from '../../network/layers.js';
+import { loadNetwork } from '../../network/load.js';
 import { describeLayers, type NetworkTotals, networkTotals } from '../../network/totals.js';
 import { formatFixed, renderTextTable } from '../../report/text-table.js';
 import type { CliContext, CreateCommand } from '../command.js';
 import { toJson } from '../json.js';
-import { loadNetwork } from '../network-source.js';
 import { renderTable } from '../table.js';
 
 /** `normcore network list|show`. */

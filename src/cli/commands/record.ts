@@ -3,13 +3,12 @@ import type { Argv } from 'yargs';
 import { loadMachine } from '../../config/load.js';
 import { didYouMean } from '../../config/suggest.js';
 import type { Kernel, Program } from '../../kernel/kernel.js';
-import { lowerProgram } from '../../kernel/lower.js';
 import type { MachineSpec } from '../../machine/spec.js';
 import type { Network } from '../../network/layers.js';
+import { loadNetwork } from '../../network/load.js';
 import { applySchedule } from '../../schedule/apply.js';
 import { ScheduleError } from '../../schedule/errors.js';
-import { wholeSample } from '../../simulate/share.js';
-import { targetOf } from '../../simulate/target.js';
+import { programFor } from '../../simulate/whole.js';
 import { isRefusal } from '../../sweep/error-transfer.js';
 import {
   DEFAULT_BATCH,
@@ -25,7 +24,6 @@ import { type AccessCounts, recordKernel } from '../../trace/record.js';
 import { buildTrainingStep } from '../../training/build.js';
 import { type CliContext, type CreateCommand, Interrupted, UserError } from '../command.js';
 import { toJson } from '../json.js';
-import { loadNetwork } from '../network-source.js';
 import { ProblemCollector } from '../problems.js';
 import { checkResultFile } from '../result-file.js';
 import { addSoftwareOptions, pickOptions } from '../software-options.js';
@@ -165,7 +163,7 @@ function lower(argv: RecordArguments, network: Network, machine: MachineSpec): P
       argv.schedule,
       pickOptions(scheduleOptionsSchema, argv),
     );
-    return lowerProgram(step, targetOf(machine, wholeSample(machine, batch), batch), software);
+    return programFor(machine, step, software);
   } catch (error) {
     if (error instanceof ScheduleError || isRefusal(error)) throw new UserError(error.message);
     throw error;

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { loadMachine } from '../../config/load.js';
+import { loadNetwork } from '../../network/load.js';
 import { POINT_COLUMNS, renderCsv } from '../../report/csv.js';
 import { withGains } from '../../report/gain.js';
 import { renderReportedGains } from '../../report/reported.js';
@@ -13,7 +14,6 @@ import {
 } from '../../sweep/point-options.js';
 import { defaultWorkers } from '../../sweep/pool.js';
 import type { CliContext, CreateCommand } from '../command.js';
-import { loadNetwork } from '../network-source.js';
 import { ProblemCollector } from '../problems.js';
 import { checkResultFile, writeResultFile } from '../result-file.js';
 import { describeResults } from '../result-text.js';

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { loadMachine } from '../../config/load.js';
+import { loadNetwork } from '../../network/load.js';
 import { OPERATION_COLUMNS, operationRows, POINT_COLUMNS, renderCsv } from '../../report/csv.js';
 import { withGains } from '../../report/gain.js';
 import { pointDocument } from '../../report/point-document.js';
@@ -14,7 +15,6 @@ import {
 import { defaultWorkers } from '../../sweep/pool.js';
 import type { CliContext, CreateCommand } from '../command.js';
 import { toJson } from '../json.js';
-import { loadNetwork } from '../network-source.js';
 import { ProblemCollector } from '../problems.js';
 import { checkResultFile, writeResultFile } from '../result-file.js';
 import { describeOperations, describeResults } from '../result-text.js';

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { loadNetwork } from '../../network/load.js';
 import { applySchedule } from '../../schedule/apply.js';
 import { ScheduleError } from '../../schedule/errors.js';
 import { NAMED_SCHEDULES, SCHEDULE_PASSES } from '../../schedule/registry.js';
@@ -7,7 +8,6 @@ import { scheduleOptionsSchema } from '../../sweep/point-options.js';
 import { buildTrainingStep } from '../../training/build.js';
 import { type CliContext, type CreateCommand, UserError } from '../command.js';
 import { toJson } from '../json.js';
-import { loadNetwork } from '../network-source.js';
 import { ProblemCollector } from '../problems.js';
 import { describeFusion } from '../schedule-text.js';
 import { addFusionOptions, graphSchema, pickOptions } from '../software-options.js';

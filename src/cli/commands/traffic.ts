@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { loadMachine } from '../../config/load.js';
+import { loadNetwork } from '../../network/load.js';
 import { formatFixed, renderTextTable } from '../../report/text-table.js';
 import type { PointSettings } from '../../simulate/part.js';
 import { measureTraffic, type TrafficSources } from '../../simulate/traffic.js';
@@ -12,7 +13,6 @@ import {
 } from '../../sweep/point-options.js';
 import type { CliContext, CreateCommand } from '../command.js';
 import { toJson } from '../json.js';
-import { loadNetwork } from '../network-source.js';
 import { ProblemCollector } from '../problems.js';
 import { createProgress } from '../progress.js';
 import { addSoftwareOptions, pickOptions } from '../software-options.js';

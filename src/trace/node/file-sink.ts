@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ByteSink } from '../access.js';
 
+/** A trace file that is being written: its bytes go to `sink`, and it appears whole under its name or not at all. */
 export interface TraceFile {
   readonly sink: ByteSink;
   /** Makes the file appear under its name. */

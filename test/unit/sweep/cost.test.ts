@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { loadNetwork } from '../../../src/cli/network-source.js';
 import { loadMachine } from '../../../src/config/load.js';
+import { loadNetwork } from '../../../src/network/load.js';
 import { buildStep, type PointSettings, partsOf, sampleOf } from '../../../src/simulate/part.js';
 import { estimatePart } from '../../../src/sweep/cost.js';
 import { smallPoint } from './points.js';

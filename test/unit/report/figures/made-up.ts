@@ -1,10 +1,10 @@
 /** Made-up results that every figure can be drawn from. */
 import { EDGE_VARIANTS } from '../../../../src/bound/edge.js';
-import { loadNetwork } from '../../../../src/cli/network-source.js';
 import { fileSource, loadMachine } from '../../../../src/config/load.js';
 import type { Phase } from '../../../../src/kernel/kernel.js';
 import type { MachineSpec } from '../../../../src/machine/spec.js';
 import type { Network } from '../../../../src/network/layers.js';
+import { loadNetwork } from '../../../../src/network/load.js';
 import type {
   Figure,
   FigureContent,
