@@ -61,7 +61,7 @@ async function dispatch(
     .help()
     .alias('help', 'h')
     .strict()
-    .check((values): true => refuseSurprises(values, listOptions(parser)))
+    .check((values): true => refuseSurprises(values, given, optionsOf(parser)))
     .showHelpOnFail(false)
     .exitProcess(false)
     .wrap(Math.min(context.columns, 110));
@@ -96,8 +96,20 @@ async function dispatch(
     throw new UserError(`a command is expected. Commands: ${names.join(', ')}. See: normcore --help`);
 }
 
-/** Refuses what yargs lets through: NaN where a number was wanted, and the list that it makes of an option given twice. */
-function refuseSurprises(argv: Readonly<Record<string, unknown>>, lists: readonly string[]): true {
+/** Refuses what yargs lets through: NaN where a number was wanted, the list that it makes of an option given twice, and the default that it gives to an option without its value. */
+function refuseSurprises(
+  argv: Readonly<Record<string, unknown>>,
+  typed: readonly string[],
+  { array: lists, string, number }: ParserOptions,
+): true {
+  const valued = new Set([...string, ...number].map(toKebab));
+  typed.forEach((word, at) => {
+    const name = toKebab(word.slice(2));
+    const next = typed[at + 1];
+    const isMissing = next === undefined || /^-(?!\d|\.\d)/.test(next);
+    if (word.startsWith('--') && valued.has(name) && isMissing)
+      throw new UserError(`--${name}: a value is expected`);
+  });
   for (const [key, value] of Object.entries(argv)) {
     if (key === '_' || key === '$0') continue;
     const items: unknown[] = Array.isArray(value) ? value : [value];
@@ -107,9 +119,16 @@ function refuseSurprises(argv: Readonly<Record<string, unknown>>, lists: readonl
   return true;
 }
 
-/** Options and positionals that take several values. Yargs keeps them where its types do not show it. */
-function listOptions(parser: Argv): readonly string[] {
-  return (parser as unknown as { getOptions(): { array: string[] } }).getOptions().array;
+/** Names of options and positionals: those that take several values, and by type. */
+interface ParserOptions {
+  readonly array: readonly string[];
+  readonly string: readonly string[];
+  readonly number: readonly string[];
+}
+
+/** Yargs keeps them where its types do not show it. */
+function optionsOf(parser: Argv): ParserOptions {
+  return (parser as unknown as { getOptions(): ParserOptions }).getOptions();
 }
 
 function isUsageError(error: unknown): boolean {
@@ -123,6 +142,8 @@ async function rephrase(error: Error, parser: Argv, argv: readonly string[]): Pr
   const see = `See: ${commandPath(usage)} --help`;
   if (error.message.startsWith('Not enough non-option arguments'))
     return new UserError(`an argument is missing: ${usage}\n${see}`);
+  const bare = /^Not enough arguments following: ([\w-]+)$/.exec(error.message);
+  if (bare !== null) return new UserError(`--${toKebab(bare[1] as string)}: a value is expected`);
   const choices = /Argument: ([\w-]+), Given: (.+), Choices: (.+)/.exec(error.message);
   if (choices !== null) {
     const [given, words] = [choices[2] as string, choices[3] as string].map((list) =>

@@ -185,6 +185,31 @@ describe('commands of any registry', () => {
     expect(err).toContain('--batch: a number is expected');
   });
 
+  it('refuse an option without its value, at the end and before another one', async () => {
+    const atEnd = await run(
+      ['work', '--batch'],
+      registryOf(() => {}),
+    );
+    expect(atEnd).toEqual({ status: 2, out: '', err: 'normcore: --batch: a value is expected\n' });
+    const options = ['--part', 'ddr4-2400', '--pattern', 'stream_r', '--requests', '--json'];
+    expect(await run(['dram', ...options])).toEqual({
+      status: 2,
+      out: '',
+      err: 'normcore: --requests: a value is expected\n',
+    });
+  });
+
+  it('take a negative number for a value', async () => {
+    let batch: unknown;
+    await run(
+      ['work', '--batch', '-5'],
+      registryOf((argv) => {
+        batch = argv.batch;
+      }),
+    );
+    expect(batch).toBe(-5);
+  });
+
   it('refuse an option that is given twice', async () => {
     const { status, err } = await run(
       ['work', '--batch', '1', '--batch', '2'],
