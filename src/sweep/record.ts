@@ -17,6 +17,9 @@ export interface RecordHeader {
 /** A record's content, or why it is not used. */
 export type RecordReading = { readonly content: unknown } | { readonly problem: string };
 
+/** The problem of a record that is whole and of an earlier build. */
+export const OUTDATED = 'is from another version of the simulator';
+
 /** The record's text. @throws Error for content that JSON cannot hold as it is */
 export function writeRecord({ kind, settings, code }: RecordHeader, content: unknown): string {
   const body = `${JSON.stringify({ kind, settings, code })}\n${JSON.stringify(content, refuseLosses)}\n`;
@@ -33,7 +36,7 @@ export function readRecord(text: string, expected: RecordHeader): RecordReading 
   const found = JSON.parse(header) as RecordHeader;
   if (found.kind !== expected.kind || found.settings !== expected.settings)
     return { problem: 'is the result of other settings than its name says' };
-  if (found.code !== expected.code) return { problem: 'is from another version of the simulator' };
+  if (found.code !== expected.code) return { problem: OUTDATED };
   return { content: JSON.parse(content) };
 }
 

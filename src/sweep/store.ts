@@ -13,7 +13,7 @@ import { hashSettings, keyOf } from './keys.js';
 import { lockFolder } from './lock.js';
 import { type PartJob, PointAssembly, planParts } from './part-jobs.js';
 import { defaultWorkers, type ListProgress, runJobs } from './pool.js';
-import { readRecord, writeRecord } from './record.js';
+import { OUTDATED, readRecord, writeRecord } from './record.js';
 
 /** Name of the store's folder in a results folder. */
 export const STORE_FOLDER = '.normcore';
@@ -24,8 +24,10 @@ type RecordKind = 'point' | 'part';
 class ResultStore {
   readonly #folder: string;
   readonly #onMessage: (message: string) => void;
+  /** Files that are whole and from another version of the simulator. */
+  readonly #outdated: string[] = [];
 
-  /** @param onMessage takes a sentence for each file that is there and not used */
+  /** @param onMessage takes a sentence for each file that is there and not used; those of another version of the simulator wait for `reportOutdated` */
   constructor(dir: string, onMessage: (message: string) => void) {
     this.#folder = join(dir, STORE_FOLDER);
     this.#onMessage = onMessage;
@@ -37,8 +39,21 @@ class ResultStore {
     if (!existsSync(path)) return null;
     const reading = readRecord(readFileSync(path, 'utf8'), { kind, settings, code: codeVersion() });
     if ('content' in reading) return reading.content;
-    this.#onMessage(`${path} ${reading.problem}; it is not used and will be simulated again`);
+    if (reading.problem === OUTDATED) this.#outdated.push(path);
+    else this.#onMessage(`${path} ${reading.problem}; it is not used and will be simulated again`);
     return null;
+  }
+
+  /** Says what was found from another version of the simulator: after an update that is all there is, and one sentence is enough. */
+  reportOutdated(): void {
+    const [first] = this.#outdated;
+    if (first === undefined) return;
+    const count = this.#outdated.length;
+    this.#onMessage(
+      count === 1
+        ? `${first} ${OUTDATED}; it is not used and will be simulated again`
+        : `${count} results stored in ${this.#folder} are from another version of the simulator; they are not used and will be simulated again`,
+    );
   }
 
   save(kind: RecordKind, settings: string, content: unknown): void {
@@ -95,7 +110,7 @@ export interface RunStoredOptions {
   /** Threads; default: as many as the host runs at once. */
   readonly workers?: number;
   readonly onProgress?: (progress: ListProgress) => void;
-  /** Takes a sentence for each stored file that is not used. */
+  /** Takes a sentence for each stored file that is not used, and one for all that are from another version of the simulator. */
   readonly onMessage?: (message: string) => void;
   /** Gives up when it aborts, without waiting for parts under way; what is finished is stored. */
   readonly signal?: AbortSignal;
@@ -159,6 +174,7 @@ export function planStored(
     if (result === null) jobs.push(job);
     else storedParts.push({ job, result });
   }
+  store.reportOutdated();
   return { dir, points, outcomes, jobs: pointByPoint(jobs), storedParts, settings };
 }
 

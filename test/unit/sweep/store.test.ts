@@ -124,6 +124,22 @@ describe('a stored file that is not as it was written', () => {
     }, /another version of the simulator/);
   });
 
+  it('is counted with its like where older code made several', async () => {
+    const points = ['bnff', 'baseline'].map((schedule) => smallPoint({ schedule }));
+    const first = await runStored(points, { dir });
+    const stored = [...records('points'), ...records('parts')];
+    for (const file of stored) {
+      const [header = '', content = ''] = readFileSync(file, 'utf8').split('\n');
+      const older = { ...JSON.parse(header), code: 'of yesterday' };
+      writeFileSync(file, writeRecord(older, JSON.parse(content)));
+    }
+    const messages: string[] = [];
+    expect(await runStored(points, { dir, onMessage: (sentence) => messages.push(sentence) })).toEqual(first);
+    expect(messages).toEqual([
+      `${stored.length} results stored in ${join(dir, '.normcore')} are from another version of the simulator; they are not used and will be simulated again`,
+    ]);
+  });
+
   it('is named and made again where it is that of other settings', async () => {
     await spoil((text) => {
       const [header = '', content = ''] = text.split('\n');
