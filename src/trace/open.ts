@@ -16,10 +16,10 @@ export interface Trace {
 /**
  * Opens a trace.
  * @param openSource gives its bytes from the start
- * @param isReadOnce the bytes come only once: from a pipe, say
- * @throws TraceError for an empty file, and for one of several cores whose bytes come only once
+ * @param mostSources how many sources can be open at once, a core reading from each: 1 where the bytes come only once, from a pipe, say
+ * @throws TraceError for an empty file, and for a trace of more cores than that
  */
-export function openTrace(openSource: () => ByteSource, isReadOnce: boolean): Trace {
+export function openTrace(openSource: () => ByteSource, mostSources: number): Trace {
   let first: SourceBuffer | null = new SourceBuffer(openSource());
   const { name } = first.source;
   if (first.fill(MAGIC.length) === 0)
@@ -28,11 +28,13 @@ export function openTrace(openSource: () => ByteSource, isReadOnce: boolean): Tr
     );
   const isBinary = isBinaryTrace(first.bytes.subarray(first.at, first.end));
   const cores = isBinary ? readBinaryHeader(first) : 1;
-  if (cores > 1 && isReadOnce) {
+  if (cores > mostSources) {
     first.source.close();
-    throw new TraceError(
-      `${name}: a trace of ${cores} cores is read in several places at once; give it as a plain file, not packed and not through a pipe`,
-    );
+    const instead =
+      mostSources === 1
+        ? 'which a pipe is not; give it as a file'
+        : `and so is unpacked as often, ${mostSources} times at most; unpack the file first`;
+    throw new TraceError(`${name}: a trace of ${cores} cores is read in ${cores} places at once, ${instead}`);
   }
 
   function take(): SourceBuffer {

@@ -80,7 +80,7 @@ describe('the package, imported by its name', () => {
         },
         close() {},
       };
-      const trace = normcore.openTrace(() => source, false);
+      const trace = normcore.openTrace(() => source, 1);
       const levels = normcore.parseGeometry('1K/2/lru');
       const { levels: [level] } = normcore.replayFunctional(levels, [trace.open(0, normcore.FORMAT_LIMIT)], { flush: true, seed: '' });
 

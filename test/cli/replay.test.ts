@@ -132,6 +132,9 @@ describe('normcore replay --functional', () => {
     );
     expect(ofBinary.levels).toEqual(ofText.levels);
     expect(ofBinary.cores).toBe(2);
+    const packed = file('two.nct.gz', gzipSync(readFileSync(binary)));
+    const ofPacked = await run('replay', packed, '--machine', machine, '--functional', '--json');
+    expect(JSON.parse(ofPacked.out)).toEqual({ ...ofBinary, traces: [packed] });
   });
 
   it('counts the same for gzip, whatever the file is called, several members included', async () => {
@@ -317,12 +320,12 @@ describe('a wrong trace or setting ends with status 2 and one clear message', ()
     [
       'a damaged gzip file',
       [file('bad.din.gz', damaged), ...plain],
-      /bad\.din\.gz: byte offset \d+ of the gzip file: incorrect data check: it was changed or damaged/,
+      /bad\.din\.gz: behind byte offset \d+ of the gzip file: incorrect data check: it was changed or damaged/,
     ],
     [
-      'several cores in a gzip file',
-      [file('two.nct.gz', gzipSync(writtenBinary([], 2))), ...plain],
-      'two.nct.gz: a trace of 2 cores is read in several places at once',
+      'more cores in a gzip file than are unpacked at once',
+      [file('many.nct.gz', gzipSync(writtenBinary([], 17))), ...plain],
+      'many.nct.gz: a trace of 17 cores is read in 17 places at once, and so is unpacked as often, 16 times at most; unpack the file first',
     ],
     [
       'an address beyond the tags',
@@ -436,8 +439,14 @@ describe('normcore record', () => {
       ['x.din', '--operation', 'relu.forward', '--schedule', 'bnf'],
       'neither a schedule nor a pass',
     ],
+    [
+      'a packed trace of more cores than are unpacked at once',
+      ['x.nct.gz', '--operation', 'relu.forward', '--thread', 'all', '--machine', 'knl-7210'],
+      '--thread all: a packed trace of 64 cores cannot be replayed, which takes 16 at most',
+    ],
   ])('refuses %s and writes nothing', async (_what, [name, ...rest], message) => {
-    const { status, err } = await run('record', join(folder, name as string), ...options, ...rest);
+    const software = rest.includes('--machine') ? options.slice(0, 2) : options;
+    const { status, err } = await run('record', join(folder, name as string), ...software, ...rest);
     expect(status).toBe(2);
     expect(err).toContain(message);
     expect(readdirSync(folder).filter((entry) => entry.includes(name as string))).toEqual([]);

@@ -20,6 +20,7 @@ import { TraceAccess, type TraceWriter } from '../../trace/access.js';
 import { createBinaryWriter } from '../../trace/binary/writer.js';
 import { createDinWriter } from '../../trace/din.js';
 import { createTraceFile } from '../../trace/node/file-sink.js';
+import { MOST_UNPACKED } from '../../trace/node/gunzip-source.js';
 import { type AccessCounts, recordKernel } from '../../trace/record.js';
 import { buildTrainingStep } from '../../training/build.js';
 import { type CliContext, type CreateCommand, Interrupted, UserError } from '../command.js';
@@ -44,6 +45,7 @@ const ALL_THREADS = 'all';
 
 const DIN = /\.din(?:\.gz)?$/;
 const BINARY = /\.nct(?:\.gz)?$/;
+const PACKED = /\.gz$/;
 
 /** Tiles between two looks at whether the user wants to stop. */
 const TILES_PER_LOOK = 256;
@@ -147,6 +149,12 @@ function readSettings(argv: RecordArguments): RecordSettings {
     problems.add(
       '--thread all: a .din trace holds one core; write a .nct trace, or a .din trace for each thread',
     );
+  } else if (PACKED.test(argv.out) && thread === null && machine !== undefined) {
+    const threads = machine.sockets * machine.coresPerSocket;
+    if (threads > MOST_UNPACKED)
+      problems.add(
+        `--thread all: a packed trace of ${threads} cores cannot be replayed, which takes ${MOST_UNPACKED} at most; write a .nct trace that is not packed`,
+      );
   }
   checkResultFile(problems, 'out', argv.out);
   problems.throwIfAny();

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type ByteSource, TraceError } from '../access.js';
 import { openTrace, type Trace } from '../open.js';
-import { createGunzipSource } from './gunzip-source.js';
+import { createGunzipSource, MOST_UNPACKED } from './gunzip-source.js';
 
 /** Standard input, by the name that it has on most systems; read by its descriptor, which works on all. */
 const STANDARD_INPUT = '/dev/stdin';
@@ -116,7 +116,8 @@ export function openTraceFile(path: string): FileTrace {
       ? createGunzipSource(next.file.name, next.file.descriptor, next.head, state)
       : createPlainSource(next.file, next.head, state);
   };
-  return Object.assign(openTrace(openSource, isPacked || !file.isRegular), { state });
+  const mostSources = !file.isRegular ? 1 : isPacked ? MOST_UNPACKED : Number.POSITIVE_INFINITY;
+  return Object.assign(openTrace(openSource, mostSources), { state });
 }
 
 function openHead(path: string): { file: OpenFile; head: Uint8Array } {

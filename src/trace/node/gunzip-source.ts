@@ -17,6 +17,9 @@ import {
 /** The compiled worker: a thread cannot load TypeScript. `src/trace/node` and `dist/trace/node` are equally deep, so this is right from both. */
 const WORKER = new URL('../../../dist/trace/node/gunzip-worker.js', import.meta.url);
 
+/** Files unpacked side by side at most: each has a thread, which takes some 14 MB. */
+export const MOST_UNPACKED = 16;
+
 /** What zlib says of a file that was cut off. */
 const CUT_OFF = /unexpected end of file/;
 
@@ -48,6 +51,8 @@ export function createGunzipSource(
   worker.unref();
   /** Bytes of the current slot that were handed on. */
   let taken = 0;
+  /** Packed bytes that the state knows of: several cores of one file share it. */
+  let told = 0;
 
   /** Waits for a slot with bytes. @returns its index; -1 at the end */
   function waitForSlot(): number {
@@ -66,10 +71,13 @@ export function createGunzipSource(
   function fail(): never {
     const bytes = new Uint8Array(task.message).slice(0, Atomics.load(control, Control.MessageBytes));
     const [offset, message] = new TextDecoder().decode(bytes).split('\n') as [string, string];
-    const what = CUT_OFF.test(message)
-      ? 'its end is missing: it was cut off'
-      : `${message}: it was changed or damaged`;
-    throw new TraceError(`${name}: byte offset ${offset} of the gzip file: ${what}`);
+    const place = `byte offset ${offset} of the gzip file`;
+    // What zlib stumbles over lies somewhere in the bytes that it was given after those that it counts.
+    throw new TraceError(
+      CUT_OFF.test(message)
+        ? `${name}: ${place}: its end is missing: it was cut off`
+        : `${name}: behind ${place}: ${message}: it was changed or damaged`,
+    );
   }
 
   return {
@@ -86,7 +94,9 @@ export function createGunzipSource(
         Atomics.add(control, Control.Emptied, 1);
         Atomics.notify(control, Control.Emptied);
       }
-      state.done = Atomics.load(control, Control.PackedUnits) * PACKED_UNIT;
+      const packed = Atomics.load(control, Control.PackedUnits) * PACKED_UNIT;
+      state.done += packed - told;
+      told = packed;
       return part;
     },
     close() {
