@@ -5,6 +5,7 @@ import {
   machineGeometry,
   parseGeometry,
 } from '../../machine/cache/functional/geometry.js';
+import { REPLACEMENTS } from '../../machine/cache/replacement/registry.js';
 import { BUS_CAUSES } from '../../machine/dram/bus-time.js';
 import type { MachineSpec } from '../../machine/spec.js';
 import { formatFixed, renderTextTable } from '../../report/text-table.js';
@@ -65,8 +66,7 @@ export const createCommand: CreateCommand = (context: CliContext) => ({
       })
       .option('machine', { describe: 'name, or path of a YAML file', type: 'string', requiresArg: true })
       .option('caches', {
-        describe:
-          'plain caches instead of a machine: capacity/ways/replacement of each level, separated by commas',
+        describe: `plain caches instead of a machine: capacity/ways/replacement of each level from the core on, separated by commas. Replacement: ${Object.keys(REPLACEMENTS).join(', ')}`,
         type: 'string',
         requiresArg: true,
       })
