@@ -79,10 +79,8 @@ export { type LevelGeometry, machineGeometry, parseGeometry } from './machine/ca
 export type { LevelCounts } from './machine/cache/functional/hierarchy.js';
 export {
   type AccessBatch,
-  type AddressLimit,
   type ByteSink,
   type ByteSource,
-  FORMAT_LIMIT,
   TraceAccess,
   TraceError,
   type TraceReader,
@@ -103,7 +101,6 @@ export {
   type TimedMemory,
   type TimedOptions,
   type TimedReplay,
-  tagLimit,
 } from './trace/timed-replay.js';
 
 // DRAM experiments: an address pattern on one channel.

@@ -30,7 +30,6 @@ export { type ListProgress, type RunPointsOptions, runPoints } from './sweep/poo
 export {
   type AccessBatch,
   type AccessCounts,
-  type AddressLimit,
   applyPass,
   applySchedule,
   BUS_CAUSES,
@@ -54,7 +53,6 @@ export {
   type DramMemorySpec,
   type DramPartSpec,
   dramChannel,
-  FORMAT_LIMIT,
   type FunctionalOptions,
   type FunctionalReplay,
   type Gains,
@@ -125,7 +123,6 @@ export {
   type TraceWriter,
   type TrainingOptions,
   type TrainingStep,
-  tagLimit,
   UnknownScheduleError,
   type VerifyOptions,
   type VerifyReport,

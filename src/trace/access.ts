@@ -69,26 +69,7 @@ export interface ByteSource {
 /** Where bytes go. */
 export type ByteSink = (bytes: Uint8Array) => void;
 
-/** Where a consumer's address space ends. */
-export interface AddressLimit {
-  /** Lines must be below this. */
-  readonly lines: number;
-  /** Said of an address beyond it, behind the address. */
-  readonly reason: string;
-}
-
-/** The limit of the formats themselves. */
-export const FORMAT_LIMIT: AddressLimit = {
-  lines: TRACE_LINE_LIMIT,
-  reason: 'is too large. Allowed: addresses below 2^58',
-};
-
 /** A trace that is not what it should be: where, what is wrong, and what would be right. */
 export class TraceError extends Error {
   override readonly name = 'TraceError';
-}
-
-/** An address as messages show it. */
-export function showAddress(line: number): string {
-  return `0x${(BigInt(line) * 64n).toString(16)}`;
 }

@@ -4,9 +4,8 @@
  * touches the one line that its address lies in.
  */
 import {
-  type AddressLimit,
   type ByteSink,
-  FORMAT_LIMIT,
+  TRACE_LINE_LIMIT,
   TraceAccess,
   TraceError,
   type TraceReader,
@@ -44,11 +43,8 @@ const CLASS = (() => {
   return table;
 })();
 
-/**
- * Reads a `.din` trace.
- * @param limit addresses beyond it are refused
- */
-export function createDinReader(input: SourceBuffer, limit: AddressLimit = FORMAT_LIMIT): TraceReader {
+/** Reads a `.din` trace. */
+export function createDinReader(input: SourceBuffer): TraceReader {
   const { bytes } = input;
   const { name } = input.source;
   let lineNumber = 1;
@@ -103,7 +99,6 @@ export function createDinReader(input: SourceBuffer, limit: AddressLimit = FORMA
 
   function read({ kinds, lines }: { kinds: Uint8Array; lines: Float64Array }): number {
     const capacity = kinds.length;
-    const lineLimit = limit.lines;
     let count = 0;
     while (count < capacity) {
       if (isInRest && !skipRest()) return count;
@@ -137,9 +132,9 @@ export function createDinReader(input: SourceBuffer, limit: AddressLimit = FORMA
       }
       if (digit === OTHER || at === firstDigit)
         fail(start, `"${wordAt(start)}" is no hexadecimal address. ${EXPECTED}`);
-      if (at - firstNonZero > MAX_DIGITS) fail(start, `the address ${wordAt(start)} ${FORMAT_LIMIT.reason}`);
       const line = (high >>> 0) * LINES_PER_HIGH_WORD + (low >>> 6);
-      if (line >= lineLimit) fail(start, `the address ${wordAt(start)} ${limit.reason}`);
+      if (at - firstNonZero > MAX_DIGITS || line >= TRACE_LINE_LIMIT)
+        fail(start, `the address ${wordAt(start)} is too large. Allowed: addresses below 2^58`);
       kinds[count] = kind;
       lines[count] = line;
       count++;

@@ -1,5 +1,5 @@
 /** Any trace, whatever its format: told by its first bytes. */
-import { type AddressLimit, type ByteSource, TraceError, type TraceReader } from './access.js';
+import { type ByteSource, TraceError, type TraceReader } from './access.js';
 import { MAGIC } from './binary/format.js';
 import { createBinaryReader, isBinaryTrace, readBinaryHeader } from './binary/reader.js';
 import { createDinReader } from './din.js';
@@ -10,7 +10,7 @@ export interface Trace {
   readonly name: string;
   readonly cores: number;
   /** The accesses of one of its cores, from the start. To be called once per core. @throws TraceError */
-  open(core: number, limit: AddressLimit): TraceReader;
+  open(core: number): TraceReader;
 }
 
 /**
@@ -47,7 +47,6 @@ export function openTrace(openSource: () => ByteSource, mostSources: number): Tr
   return {
     name,
     cores,
-    open: (core, limit) =>
-      isBinary ? createBinaryReader(take(), cores, core, limit) : createDinReader(take(), limit),
+    open: (core) => (isBinary ? createBinaryReader(take(), cores, core) : createDinReader(take())),
   };
 }

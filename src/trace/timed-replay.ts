@@ -10,7 +10,8 @@ import { peakBandwidth } from '../simulate/target.js';
 import { type CoreState, coreTimePs, nameCoreStates } from '../statistics/core-time.js';
 import { type InterconnectUse, interconnectUse } from '../statistics/link-use.js';
 import { type PrefetchUse, prefetchUse } from '../statistics/prefetch-use.js';
-import type { AddressLimit, TraceReader } from './access.js';
+import type { TraceReader } from './access.js';
+import { createAddressFolder } from './address-folder.js';
 import { type TimedLevel, timedLevels } from './timed-levels.js';
 import { createTraceProgram } from './trace-program.js';
 
@@ -42,6 +43,8 @@ export interface TimedReplay {
   readonly coreTimePercent: Readonly<Record<BusyState, number>>;
   /** How busy the links were until the last access was answered. */
   readonly interconnect: InterconnectUse;
+  /** Regions of the traces' address space, 256 of which the machine's tags tell apart, that were moved to lower addresses. */
+  readonly regionsMoved: number;
   /** Of the cores' clock, until the last access is answered. */
   readonly cycles: number;
   readonly seconds: number;
@@ -60,22 +63,17 @@ type BusyState = Exclude<CoreState, 'barrier'>;
 /** Bits of a tag in a last level or the directory beside it. */
 const SHARED_TAG_BITS = 31 - ENTRY.BITS;
 
-/** Where the tags of a machine's caches end. */
-export function tagLimit(spec: MachineSpec): AddressLimit {
+/** Lines that the tags of a machine's caches tell apart, a power of two. */
+function tagLines(spec: MachineSpec): number {
   const limits = [spec.l1d, ...(spec.l2 === null ? [] : [spec.l2])].map(
     ({ capacityBytes, ways }) => createTagArray(1, setsOf(capacityBytes, ways), ways, FLAG_BITS).lineLimit,
   );
   if (spec.llc !== null) limits.push(setsOf(spec.llc.sliceBytes, spec.llc.ways) * 2 ** SHARED_TAG_BITS);
-  const lines = Math.min(...limits);
-  return {
-    lines,
-    reason: `lies beyond the ${(lines * LINE_BYTES) / 2 ** 30} GiB that the tags of ${spec.name}'s caches tell apart; replay it with --functional, or map its addresses to lower ones`,
-  };
+  return Math.min(...limits);
 }
 
 /**
- * Replays a trace per core, from core 0 on; the other cores stand still.
- * @param readers opened with the machine's `tagLimit`
+ * Replays a trace per core, from core 0 on; the other cores stand still. Addresses beyond what the machine's tags tell apart are moved below (see address-folder.ts).
  * @throws TraceError for a trace that is not what it should be, RangeError for more traces than cores, SimulatorBug
  */
 export function replayTimed(
@@ -89,10 +87,13 @@ export function replayTimed(
       `there are ${readers.length} traces, one for each core, but ${spec.name} has ${share.cores} cores`,
     );
   }
+  const lines = tagLines(spec);
+  const folder = createAddressFolder(lines, spec.name);
   const { program, counts } = createTraceProgram(
     readers,
     share.cores,
-    tagLimit(spec).lines,
+    lines,
+    folder,
     spec.core.issueWidth,
     onBatch,
   );
@@ -108,6 +109,7 @@ export function replayTimed(
     dram: timedMemory(spec, run, seconds),
     coreTimePercent: timedCores(run),
     interconnect: interconnectUse(run.statistics, run.timePs - run.barrierPs),
+    regionsMoved: folder.moved,
     cycles: Math.round(seconds * spec.core.frequencyHz),
     seconds,
   };

@@ -2,6 +2,7 @@
 import type { KernelPhase, Program } from '../kernel/kernel.js';
 import { Access, LIST_WORDS, type OpStream } from '../kernel/op-stream.js';
 import { type AccessBatch, createBatch, TraceAccess, type TraceReader } from './access.js';
+import type { AddressFolder } from './address-folder.js';
 
 /** How the cores of the simulator do each kind of access. */
 const ACCESSES: Readonly<Record<TraceAccess, Access>> = {
@@ -66,12 +67,14 @@ export interface TraceProgram {
  * @param readers of the traces; thread i runs the i-th, the other threads nothing
  * @param threads of the chip
  * @param lines of the address space
+ * @param folder into it
  * @param onBatch called after each pull
  */
 export function createTraceProgram(
   readers: readonly TraceReader[],
   threads: number,
   lines: number,
+  folder: AddressFolder,
   issueWidth: number,
   onBatch: () => void = () => {},
 ): TraceProgram {
@@ -82,6 +85,7 @@ export function createTraceProgram(
     tileCount: (thread) => (thread < readers.length ? Infinity : 0),
     emit(thread, _tile, out) {
       const count = readers[thread].read(batch);
+      folder.fold(batch.lines, count);
       appendAccesses(batch, count, 1 / issueWidth, out, counts);
       onBatch();
     },

@@ -82,7 +82,7 @@ describe('the package, imported by its name', () => {
       };
       const trace = normcore.openTrace(() => source, 1);
       const levels = normcore.parseGeometry('1K/2/lru');
-      const { levels: [level] } = normcore.replayFunctional(levels, [trace.open(0, normcore.FORMAT_LIMIT)], { flush: true, seed: '' });
+      const { levels: [level] } = normcore.replayFunctional(levels, [trace.open(0)], { flush: true, seed: '' });
 
       const part = normcore.loadDramPart('ddr4-2400');
       const channel = normcore.dramChannel(part, { mapping: normcore.referenceMapping('M2', part), refresh: false });

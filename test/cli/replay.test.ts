@@ -194,6 +194,23 @@ describe('normcore replay with timing', () => {
     expect(perAccess * 1e9).toBeLessThan(125);
   });
 
+  it('takes the addresses of any program: what lies beyond the tags is moved below', async () => {
+    const at = (base: bigint, name: string): string =>
+      file(
+        name,
+        Array.from({ length: 400 }, (_, line) => `0 ${(base + BigInt(line * 64)).toString(16)}\n`).join(''),
+      );
+    const of = async (trace: string) =>
+      JSON.parse((await run('replay', trace, '--machine', 'teaching', '--json')).out);
+    const low = await of(at(0xff_f000_0000n, 'low.din'));
+    const high = await of(at(0x7fff_f000_0000n, 'high.din'));
+    expect(low.regionsMoved).toBe(1);
+    expect(high).toEqual({ ...low, traces: high.traces });
+    expect((await of(rounds)).regionsMoved).toBe(0);
+    const { out } = await run('replay', join(folder, 'high.din'), '--machine', 'teaching');
+    expect(out).toContain('1 region of the addresses moved to where the tags of teaching tell lines apart');
+  });
+
   it('is the same from one run to the next', async () => {
     const once = await run('replay', rounds, '--machine', machine, '--json');
     expect(await run('replay', rounds, '--machine', machine, '--json')).toEqual(once);
@@ -328,10 +345,14 @@ describe('a wrong trace or setting ends with status 2 and one clear message', ()
       'many.nct.gz: a trace of 17 cores is read in 17 places at once, and so is unpacked as often, 16 times at most; unpack the file first',
     ],
     [
-      'an address beyond the tags',
-      [file('far.din', '0 40\n0 7fff12345678\n'), '--machine', machine],
-      // 512 sets of a slice, 21 bits of tag beside 10 of state, 64 bytes a line.
-      "far.din:2: the address 7fff12345678 lies beyond the 64 GiB that the tags of ideal's caches tell apart",
+      'more of an address space than the tags tell apart',
+      // 512 sets of a slice, 21 bits of tag beside 10 of state, 64 bytes a line: 64 GiB.
+      [
+        file('far.din', Array.from({ length: 257 }, (_, at) => `0 ${at.toString(16)}0000000\n`).join('')),
+        '--machine',
+        machine,
+      ],
+      "the trace touches more than 256 regions of 256 MiB, which is all that the tags of ideal's caches tell apart; replay it with --functional",
     ],
     [
       'more traces than cores',

@@ -14,11 +14,11 @@ import { CORE_STATES } from '../../statistics/core-time.js';
 import type { PrefetchUse } from '../../statistics/prefetch-use.js';
 import { isRefusal } from '../../sweep/error-transfer.js';
 import { DEFAULT_SEED } from '../../sweep/point-options.js';
-import { FORMAT_LIMIT, TraceError, type TraceReader } from '../../trace/access.js';
+import { TraceError, type TraceReader } from '../../trace/access.js';
 import { replayFunctional } from '../../trace/functional-replay.js';
 import { type FileTrace, openTraceFile } from '../../trace/node/file-source.js';
 import type { TimedLevel } from '../../trace/timed-levels.js';
-import { replayTimed, type TimedReplay, tagLimit } from '../../trace/timed-replay.js';
+import { replayTimed, type TimedReplay } from '../../trace/timed-replay.js';
 import { type CliContext, type CreateCommand, UserError } from '../command.js';
 import { toJson } from '../json.js';
 import { ProblemCollector } from '../problems.js';
@@ -38,7 +38,9 @@ interface ReplayArguments extends Readonly<Record<string, unknown>> {
 
 /** What is printed as JSON. */
 interface ReplayDocument
-  extends Partial<Pick<TimedReplay, 'prefetch' | 'dram' | 'coreTimePercent' | 'cycles' | 'seconds'>> {
+  extends Partial<
+    Pick<TimedReplay, 'prefetch' | 'dram' | 'coreTimePercent' | 'regionsMoved' | 'cycles' | 'seconds'>
+  > {
   readonly version: string;
   readonly mode: 'functional' | 'timing';
   /** Name of the machine; null with `--caches`. */
@@ -119,11 +121,10 @@ function replay(context: CliContext, argv: ReplayArguments): ReplayDocument {
     );
   }
   const isTimed = geometry === null;
-  const limit = isTimed ? tagLimit(spec as MachineSpec) : FORMAT_LIMIT;
   const readers: TraceReader[] = [];
   try {
     for (const trace of traces) {
-      for (let core = 0; core < trace.cores; core++) readers.push(trace.open(core, limit));
+      for (let core = 0; core < trace.cores; core++) readers.push(trace.open(core));
     }
     const { flush, seed, quiet } = argv;
     const onBatch = createReporter(context, traces, quiet);
@@ -235,7 +236,7 @@ function describeReplay(result: ReplayDocument): string {
     '',
     renderTextTable(COLUMNS, rows),
   ];
-  const { prefetch, dram, coreTimePercent, cycles, seconds } = result;
+  const { prefetch, dram, coreTimePercent, regionsMoved = 0, cycles, seconds } = result;
   if (
     prefetch !== undefined &&
     dram !== undefined &&
@@ -252,6 +253,10 @@ function describeReplay(result: ReplayDocument): string {
       `ahead   ${describePrefetches(prefetch)}`,
       '',
     );
+    if (regionsMoved > 0) {
+      const regions = regionsMoved === 1 ? '1 region' : `${regionsMoved} regions`;
+      lines.push(`${regions} of the addresses moved to where the tags of ${on} tell lines apart`, '');
+    }
   }
   return lines.join('\n');
 }

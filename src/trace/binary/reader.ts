@@ -1,14 +1,6 @@
 /** Reads the binary trace format, one core's accesses at a time. */
 import { LINE_BYTES } from '../../kernel/op-stream.js';
-import {
-  type AccessBatch,
-  type AddressLimit,
-  FORMAT_LIMIT,
-  showAddress,
-  TRACE_LINE_LIMIT,
-  TraceError,
-  type TraceReader,
-} from '../access.js';
+import { type AccessBatch, TRACE_LINE_LIMIT, TraceError, type TraceReader } from '../access.js';
 import type { SourceBuffer } from '../source-buffer.js';
 import { crc32 } from './checksum.js';
 import {
@@ -69,12 +61,7 @@ export function readBinaryHeader(input: SourceBuffer): number {
  * @param input behind the file header
  * @param cores as the header says
  */
-export function createBinaryReader(
-  input: SourceBuffer,
-  cores: number,
-  core: number,
-  limit: AddressLimit = FORMAT_LIMIT,
-): TraceReader {
+export function createBinaryReader(input: SourceBuffer, cores: number, core: number): TraceReader {
   const { bytes } = input;
   let blockEnd = 0;
   /** Accesses of the block still to come. */
@@ -199,13 +186,6 @@ export function createBinaryReader(
       }
       // Lines of a repetition are monotonic: its last is its worst.
       if (line < 0 || line >= TRACE_LINE_LIMIT) fail(input, input.at, `line ${line} is out of range`);
-      if (line >= limit.lines || line - (run - 1) * delta >= limit.lines) {
-        fail(
-          input,
-          input.at,
-          `the address ${showAddress(Math.max(line, line - (run - 1) * delta))} ${limit.reason}`,
-        );
-      }
       repeats -= run;
       left -= run;
       if (left === 0 && repeats > 0)

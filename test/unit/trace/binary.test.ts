@@ -43,7 +43,7 @@ describe('a binary trace', () => {
         (accesses, grain, batch) => {
           const bytes = writtenBinary(accesses, 3);
           for (const core of [0, 1, 2]) {
-            expect(readBinary(bytes, core, grain, undefined, batch)).toEqual(ofCore(accesses, core));
+            expect(readBinary(bytes, core, grain, batch)).toEqual(ofCore(accesses, core));
           }
         },
       ),
@@ -141,16 +141,6 @@ describe('a wrong binary trace gives one error with the byte offset', () => {
     later[8] = 2;
     expect(() => readBinary(later)).toThrow(
       'trace: byte offset 8: version 2 of the format is unknown. Known: 1',
-    );
-  });
-
-  it('of an address beyond the limit of its consumer, with the reason, inside a repetition too', () => {
-    const stream: Access[] = Array.from({ length: 100 }, (_, at) => [0, TraceAccess.Read, at]);
-    const limit = { lines: 50, reason: 'lies beyond everything' };
-    expect(() => readBinary(writtenBinary(stream), 0, undefined, limit)).toThrow('lies beyond everything');
-    expect(readBinary(writtenBinary(stream.slice(0, 50)), 0, undefined, limit)).toHaveLength(50);
-    expect(() => readBinary(writtenBinary([...stream].reverse()), 0, undefined, limit)).toThrow(
-      '0x18c0 lies beyond',
     );
   });
 

@@ -1,9 +1,7 @@
 /** Byte sources, sinks and whole traces in memory, for tests. */
 import {
-  type AddressLimit,
   type ByteSource,
   createBatch,
-  FORMAT_LIMIT,
   type TraceAccess,
   type TraceReader,
   type TraceWriter,
@@ -64,22 +62,16 @@ export function readAll(reader: TraceReader, batchSize?: number): [number, numbe
   }
 }
 
-export function readDin(
-  bytes: Uint8Array,
-  grain?: number,
-  limit?: AddressLimit,
-  batchSize?: number,
-): [number, number][] {
-  return readAll(createDinReader(new SourceBuffer(sourceOf(bytes, grain)), limit), batchSize);
+export function readDin(bytes: Uint8Array, grain?: number, batchSize?: number): [number, number][] {
+  return readAll(createDinReader(new SourceBuffer(sourceOf(bytes, grain))), batchSize);
 }
 
 export function readBinary(
   bytes: Uint8Array,
   core = 0,
   grain?: number,
-  limit: AddressLimit = FORMAT_LIMIT,
   batchSize?: number,
 ): [number, number][] {
   const input = new SourceBuffer(sourceOf(bytes, grain));
-  return readAll(createBinaryReader(input, readBinaryHeader(input), core, limit), batchSize);
+  return readAll(createBinaryReader(input, readBinaryHeader(input), core), batchSize);
 }

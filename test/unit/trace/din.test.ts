@@ -34,8 +34,7 @@ describe('a .din trace', () => {
     const text = ' 0 40\n1 0xABCDEF0 rest of the line \r\n\n2 7fffffffffff\n'.repeat(20);
     const whole = readDin(textBytes(text));
     expect(whole).toHaveLength(60);
-    for (const grain of [1, 2, 3, 7, 64])
-      expect(readDin(textBytes(text), grain, undefined, 7)).toEqual(whole);
+    for (const grain of [1, 2, 3, 7, 64]) expect(readDin(textBytes(text), grain, 7)).toEqual(whole);
   });
 
   it('may hold a rest of line longer than any buffer', () => {
@@ -125,14 +124,6 @@ describe('a wrong .din trace gives one error with file and line and what would b
   it('counts lines over blank lines, comments and buffers', () => {
     const text = `${'0 40 something\n\n'.repeat(40_000)}x\n`;
     expect(() => readDin(textBytes(text), 1000)).toThrow('trace:80001: "x" is no label');
-  });
-
-  it('refuses an address beyond the limit of its consumer, with the reason', () => {
-    const limit = { lines: 4, reason: 'lies beyond everything' };
-    expect(readDin(textBytes('0 ff\n'), undefined, limit)).toEqual([[0, 3]]);
-    expect(() => readDin(textBytes('0 0\n0 100\n'), undefined, limit)).toThrow(
-      'trace:2: the address 100 lies beyond everything',
-    );
   });
 
   it('never ends in anything but accesses or a TraceError, whatever the bytes', () => {

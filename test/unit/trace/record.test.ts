@@ -15,7 +15,7 @@ import { createBinaryWriter } from '../../../src/trace/binary/writer.js';
 import { replayFunctional } from '../../../src/trace/functional-replay.js';
 import { recordKernel } from '../../../src/trace/record.js';
 import { SourceBuffer } from '../../../src/trace/source-buffer.js';
-import { replayTimed, tagLimit } from '../../../src/trace/timed-replay.js';
+import { replayTimed } from '../../../src/trace/timed-replay.js';
 import { buildTrainingStep } from '../../../src/training/build.js';
 import { readBinary, sourceOf } from './bytes.js';
 
@@ -72,7 +72,7 @@ function record(kernel: Kernel, threads: number): { bytes: Uint8Array; counts: n
 function readersOf(bytes: Uint8Array, threads: number) {
   return Array.from({ length: threads }, (_, core) => {
     const input = new SourceBuffer(sourceOf(bytes));
-    return createBinaryReader(input, readBinaryHeader(input), core, tagLimit(spec));
+    return createBinaryReader(input, readBinaryHeader(input), core);
   });
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Access, LIST, LIST_WORDS, OpStream, RUN_HEADER_WORDS } from '../../../src/kernel/op-stream.js';
 import { TraceAccess } from '../../../src/trace/access.js';
+import { createAddressFolder } from '../../../src/trace/address-folder.js';
 import { appendAccesses, createTraceProgram, type TraceCounts } from '../../../src/trace/trace-program.js';
 import { programOf, run, SMALL } from '../machine/small-machine.js';
 
@@ -110,7 +111,7 @@ describe('a trace as a program', () => {
         close: () => {},
       };
     });
-    const { program, counts } = createTraceProgram(readers, 4, 1000, 4);
+    const { program, counts } = createTraceProgram(readers, 4, 1024, createAddressFolder(1024, 'small'), 4);
     const [phase] = (program.kernels[0] as (typeof program.kernels)[number]).phases;
     expect([0, 1, 2, 3].map((thread) => phase?.tileCount(thread))).toEqual([Infinity, Infinity, 0, 0]);
     rows.forEach((row, thread) => {
