@@ -8,6 +8,7 @@ export const MACHINE_PLAN: Plan = {
     { file: 'machine/dram/channel.ts', name: 'stepChannel' },
     { file: 'machine/dram/channel.ts', name: 'acceptsRequest' },
     { file: 'machine/dram/channel.ts', name: 'channelOfLine' },
+    { file: 'machine/dram/feed.ts', name: 'offerRequests' },
   ],
   bound: [
     { file: 'machine/core/private-caches.ts', name: 'invalidateCluster' },
@@ -23,6 +24,7 @@ export const MACHINE_PLAN: Plan = {
     'MemoryPort',
     'MainMemory',
     'ChannelSet',
+    'RequestFeed',
     'DramState',
     'AddressMap',
     'DramTimings',

@@ -1,16 +1,23 @@
 /** A DRAM of its own whose channels run as WebAssembly. */
 import type { Dram } from '../dram/dram.js';
+import type { RequestFeed } from '../dram/feed.js';
 import { growRingAt } from './grow-ring.js';
 import { MachineImage } from './image.js';
 import { instantiate } from './instance.js';
 import type { MachineCode } from './layout.js';
 
-/** Moves a DRAM into a compiled machine. What it was must not be used any more. */
-export function compileDram(dram: Dram, code: MachineCode): Dram {
+/** Moves a DRAM, and the feed that it is offered requests by, into a compiled machine. What the DRAM was must not be used any more. */
+export function compileDram(dram: Dram, feed: RequestFeed, code: MachineCode): Dram {
   if (dram.data?.kind !== 'dram') return dram;
   const { set } = dram.data;
   const image = new MachineImage(code);
-  if (!image.carry([['ChannelSet', set]])) return dram;
+  if (
+    !image.carry([
+      ['ChannelSet', set],
+      ['RequestFeed', feed],
+    ])
+  )
+    return dram;
   const instance = instantiate(code, image, {
     refill: () => 0,
     observe: () => {},
@@ -33,6 +40,11 @@ export function compileDram(dram: Dram, code: MachineCode): Dram {
       instance.enqueueRequest(channel, line, isWrite ? 1 : 0, timePs, tag),
     step: (channel) => instance.stepChannel(channel),
     accepts: (channel, isWrite) => instance.acceptsRequest(channel, isWrite ? 1 : 0) !== 0,
+    offer: (_feed, first, end, tag) => {
+      const taken = instance.offerRequests(first, end, tag);
+      image.copyOut();
+      return taken;
+    },
     channelOf: (line) => instance.channelOfLine(line),
     busy: (channel) => {
       image.copyOut();

@@ -30,6 +30,7 @@ export interface MachineInstance {
   stepChannel(channel: number): number;
   acceptsRequest(channel: number, direction: number): number;
   channelOfLine(line: number): number;
+  offerRequests(first: number, end: number, tag: number): number;
 }
 
 /** The compiled machine for the data of an image. @throws RangeError where the code lacks that for any shape */

@@ -2,6 +2,7 @@ import type { DramMemorySpec } from '../spec.js';
 import { readAccount } from './account.js';
 import { createRequestRing } from './arrival-queue.js';
 import { acceptsRequest, type ChannelSet, channelOfLine, enqueueRequest, stepChannel } from './channel.js';
+import { offerRequests, type RequestFeed } from './feed.js';
 import { COUNTER, FOUND } from './layout.js';
 import { compileMapping } from './mapping.js';
 import type { MainMemory, MemoryStatistics } from './memory.js';
@@ -12,6 +13,8 @@ export interface Dram extends MainMemory {
   statistics(): DramStatistics;
   /** Whether a request that arrived now would enter the controller's queue at once. */
   accepts(channel: number, isWrite: boolean): boolean;
+  /** Offers a batch of requests to channel 0; see `offerRequests`. */
+  offer(feed: RequestFeed, first: number, end: number, tag: number): number;
 }
 
 export interface DramStatistics extends MemoryStatistics {
@@ -80,6 +83,7 @@ export function createDram(spec: DramMemorySpec, channels: number): Dram {
     step: (channel) => stepChannel(set, channel),
     busy: (channel) => held(channel) || set.arrivals[channel].count > 0 || set.answers[channel].count > 0,
     accepts: (channel, isWrite) => acceptsRequest(set, channel, isWrite ? 1 : 0),
+    offer: (feed, first, end, tag) => offerRequests(set, feed, first, end, tag),
     busTime: (channel, untilPs) => readAccount(d.account, channel, d.tCKps, untilPs, held(channel)),
     statistics: () => ({
       readLines: sum(COUNTER.READ_LINES),

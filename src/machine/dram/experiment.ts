@@ -5,6 +5,7 @@ import type { MachineCode } from '../compiled/layout.js';
 import type { DramMemorySpec } from '../spec.js';
 import type { BusTime } from './bus-time.js';
 import { createDram, type Dram } from './dram.js';
+import { BATCH, createFeed, type RequestFeed, WRITE_ANSWER } from './feed.js';
 
 /**
  * One reference experiment on one channel.
@@ -47,6 +48,7 @@ const INTERVALS = 2 ** 15;
 /** A running experiment: its channel, its pattern and what has been seen so far. */
 interface Run {
   readonly dram: Dram;
+  readonly feed: RequestFeed;
   readonly tCKps: number;
   readonly pattern: Pattern;
   readonly requests: number;
@@ -69,8 +71,10 @@ export function runDramExperiment(
   const { mode, requests } = experiment;
   const { tCKps, timings } = spec.part;
   const dram = createDram({ ...spec, channelsPerSocket: 1, interleaveLines: 1 }, 1);
+  const feed = createFeed();
   const run: Run = {
-    dram: code === null ? dram : compileDram(dram, code),
+    dram: code === null ? dram : compileDram(dram, feed, code),
+    feed,
     tCKps,
     pattern: createPattern(experiment.pattern),
     requests,
@@ -92,23 +96,30 @@ export function runDramExperiment(
 
 /** Offers a request per cycle as long as the controller takes it. */
 function saturate(run: Run): void {
-  const { dram, tCKps } = run;
-  let offerCycle = 0;
-  while (run.sent < run.requests) {
-    if (!dram.accepts(0, run.pattern.isWrite)) {
-      // What this command makes room for is offered a cycle later.
-      const cycle = Math.ceil(dram.nextPs[0] / tCKps - 1e-3) + 1;
-      take(run);
-      if (cycle > offerCycle) offerCycle = cycle;
-      continue;
+  const { dram, feed, pattern, requests } = run;
+  while (run.sent < requests) {
+    const count = Math.min(BATCH, requests - run.sent);
+    for (let i = 0; i < count; i++) {
+      feed.line[i] = pattern.line;
+      feed.direction[i] = pattern.isWrite ? 1 : 0;
+      pattern.next();
     }
-    const offerPs = Math.floor(offerCycle * tCKps);
-    if (offerPs <= dram.nextPs[0]) {
-      send(run, offerPs);
-      offerCycle++;
-    } else take(run);
+    for (let at = 0; at < count; ) {
+      const taken = dram.offer(feed, at, count, run.sent);
+      for (; at < taken; at++) run.latencyPs[run.sent++] = feed.acceptedPs[at];
+      settle(run);
+    }
   }
+  run.endPs = feed.endPs;
   while (dram.nextPs[0] < Infinity) take(run);
+}
+
+/** Turns starts into latencies for the answers of a feed. */
+function settle(run: Run): void {
+  const { latencyPs } = run;
+  const { tag, answerPs, answers } = run.feed;
+  for (let i = 0; i < answers; i++)
+    latencyPs[tag[i]] = answerPs[i] === WRITE_ANSWER ? NO_LATENCY : answerPs[i] - latencyPs[tag[i]];
 }
 
 function chase(run: Run): void {
