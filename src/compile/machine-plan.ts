@@ -44,6 +44,7 @@ export const MACHINE_PLAN: Plan = {
     {
       $EngineState$cores: 1,
       $EngineState$coresPerCluster: 1,
+      $EngineState$clusters: 1,
       $EngineState$hasL2: 1,
       $EngineState$l1$isRecency: 1,
       $EngineState$l2$isRecency: 1,
@@ -55,6 +56,8 @@ export const MACHINE_PLAN: Plan = {
       $SharedLevel$cache$isRecency: 1,
       $MemoryPort$sockets: 1,
       $MemoryPort$channelsPerSocket: 1,
+      $DramState$channels: 1,
+      $DramState$ranks: 1,
       $IdealState: 0,
     },
   ],

@@ -1,4 +1,5 @@
 /** What a cluster asks of the shared level. */
+import { among } from '../among.js';
 import { find, promote, remove } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
 import { insertCache, noteHolder, takeIn } from './fill.js';
@@ -85,7 +86,7 @@ function askOwner(
   const { words } = s.directory;
   const local = cluster - socket * s.clustersPerSocket;
   const entry = words[held];
-  const owner = (entry & OWNER) >> OWNER_SHIFT;
+  const owner = among(s.clustersPerSocket, (entry & OWNER) >> OWNER_SHIFT);
   if (owner === local) return answered(s, GRANT_WRITABLE, ADDRESS);
   s.counts[HITS]++;
   s.counts[FORWARDS]++;

@@ -1,4 +1,5 @@
 /** Who holds a line: the directory entry's owner, or its sharers one bit each. */
+import { among } from '../among.js';
 import { find, lineAt, remove } from '../cache/tag-array.js';
 import { ENTRY, SHARED_COUNTER } from './layout.js';
 import { sendInvalidation } from './messages.js';
@@ -83,7 +84,8 @@ export function invalidateEntry(s: SharedLevel, at: number, socket: number, exce
   return dirty;
 }
 
-function invalidateIn(s: SharedLevel, cluster: number, line: number, except: number): number {
+function invalidateIn(s: SharedLevel, holder: number, line: number, except: number): number {
+  const cluster = among(s.sockets * s.clustersPerSocket, holder);
   if (cluster === except) return 0;
   s.counts[INVALIDATIONS]++;
   const dirty = s.above.invalidate(cluster, line);

@@ -1,6 +1,7 @@
 /** One access of a core. */
 import { Access } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
+import { among } from '../among.js';
 import { Flag, find, promote } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
 import { CORE, OUTCOME, REGISTER } from './layout.js';
@@ -74,7 +75,7 @@ export function access(e: EngineState, core: number, line: number, kind: number,
     if (outcome !== DONE) return outcome;
   }
   if (at < 0) {
-    if (kind === PREFETCH_L2 && e.hasL2 && find(e.l2, ints[c + CLUSTER], line) >= 0) return DONE;
+    if (kind === PREFETCH_L2 && e.hasL2 && find(e.l2, among(e.clusters, ints[c + CLUSTER]), line) >= 0) return DONE;
     return miss(e, core, line, kind, -1);
   }
   const entry = l1.words[at];

@@ -1,4 +1,5 @@
 /** Answers of memory, handed on from the MSHR that asked to whatever waits for it. */
+import { among } from '../among.js';
 import { deliverLine } from '../memory-port.js';
 import { putFree } from './free-list.js';
 import { CORE, REGISTER, WAIT } from './layout.js';
@@ -25,7 +26,7 @@ export function answer(e: EngineState, tag: number, answerPs: Float64Array, unlo
 /** The answer for a fill buffer is known, that of the register `from`: pass it on to the loads and the store that wait for it. */
 function settleFill(e: EngineState, fill: number, from: number): void {
   const { ints, times } = e;
-  const core = ints[fill + OWNER];
+  const core = among(e.cores, ints[fill + OWNER]);
   const ready = times[from + READY];
   const share = times[from + SHARE];
   times[fill + READY] = ready;
@@ -56,7 +57,7 @@ function settleFill(e: EngineState, fill: number, from: number): void {
 /** The answer for an MSHR is known: pass it on to the fill buffers and the MSHRs of other clusters that wait for it. */
 function settleMshr(e: EngineState, mshr: number): void {
   const { ints, times, coresPerCluster } = e;
-  const cluster = ints[mshr + OWNER];
+  const cluster = among(e.clusters, ints[mshr + OWNER]);
   putFree(e.freeMshrs, cluster, mshr);
   let fill = ints[mshr + FIRST];
   ints[mshr + FIRST] = -1;

@@ -1,5 +1,6 @@
 /** Accesses that the L1D does not satisfy, and those of lines that are still on their way. */
 import { Access } from '../../kernel/op-stream.js';
+import { among } from '../among.js';
 import { Flag, find, promote } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
 import { ANSWER, Source } from '../coherence/layout.js';
@@ -58,7 +59,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     // Memory's answers meanwhile have told of other buffers when they are free; a lone core's caches are as they were.
     fill = firstFree(e.freeFills, core);
   }
-  const cluster = ints[c + CLUSTER];
+  const cluster = among(e.clusters, ints[c + CLUSTER]);
   clock[NOW] = times[c + TIME];
   if (kind === NON_TEMPORAL_STORE) {
     storeNonTemporal(e, core, cluster, line, fill);

@@ -1,4 +1,5 @@
 /** The event loop: cores and memory channels act in the order of their times. */
+import { among } from '../among.js';
 import { nextEntity, setHorizon } from '../event-order.js';
 import { advance } from './advance.js';
 import type { EngineState } from './state.js';
@@ -19,8 +20,9 @@ export function runEvents(e: EngineState, events: number, running: number): numb
     const next = nextEntity(order);
     if (order.times[next] === Infinity) return STUCK;
     if (next < cores) {
-      setHorizon(order, next, clock);
-      if (advance(e, next)) left--;
+      const core = among(cores, next);
+      setHorizon(order, core, clock);
+      if (advance(e, core)) left--;
     } else {
       stepMemory(e, next);
     }

@@ -1,4 +1,5 @@
 /** A channel as memory sees it: picoseconds outside, memory cycles inside; what waits in front of the queues; answers. */
+import { among } from '../among.js';
 import { popRequest, pushRequest, type RequestRing } from './arrival-queue.js';
 import type { ChannelState } from './channel-state.js';
 import { accept, fits, issue } from './controller.js';
@@ -50,7 +51,7 @@ export function enqueueRequest(
 ): void {
   const { d } = set;
   const { words } = d;
-  const ch = d.channelStates[channel];
+  const ch = d.channelStates[among(d.channels, channel)];
   if (ch.waiting > 0 || !fits(ch, direction)) {
     pushRequest(set.arrivals[ch.index], line, direction, timePs, tag);
     ch.waiting++;
@@ -80,7 +81,7 @@ export function enqueueRequest(
 
 /** Whether a request that arrived now would enter the controller's queue at once. */
 export function acceptsRequest(set: ChannelSet, channel: number, direction: number): boolean {
-  const ch = set.d.channelStates[channel];
+  const ch = set.d.channelStates[among(set.d.channels, channel)];
   return ch.waiting === 0 && fits(ch, direction);
 }
 
@@ -88,7 +89,7 @@ export function acceptsRequest(set: ChannelSet, channel: number, direction: numb
 export function stepChannel(set: ChannelSet, channel: number): number {
   const { d } = set;
   const { words } = d;
-  const ch = d.channelStates[channel];
+  const ch = d.channelStates[among(d.channels, channel)];
   if (ch.answers > 0) return popAnswer(set, ch);
   const told = ch.told;
   let tag = -1;
