@@ -3,7 +3,7 @@ import type { ChannelState } from './channel-state.js';
 import { BANK, BANK_MORE, ENTRY, NEVER } from './layout.js';
 import { updateKey } from './offers.js';
 import { moreAt } from './requests.js';
-import type { DramState } from './state.js';
+import { type DramState, numberOf } from './state.js';
 
 const { STRIDE: BANK_STRIDE, ACTIVE } = BANK;
 const { HEAD } = BANK_MORE;
@@ -12,7 +12,7 @@ const { LIST, ACCEPTED, SEQUENCE } = ENTRY;
 /** Finds the oldest request held, and whether it has passed the age limit. Runs at most once per `ageLimit` cycles and overaged request. */
 export function checkAge(d: DramState, ch: ChannelState, now: number): void {
   const { words, banksPerChannel } = d;
-  const first = d.banksAt + ch.index * banksPerChannel * BANK_STRIDE;
+  const first = d.banksAt + numberOf(d, ch) * banksPerChannel * BANK_STRIDE;
   let oldest = -1;
   for (let at = first; at < first + banksPerChannel * BANK_STRIDE; at += BANK_STRIDE) {
     const more = moreAt(d, at);

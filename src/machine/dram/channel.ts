@@ -7,7 +7,7 @@ import { COUNTER, ENTRY, NEVER } from './layout.js';
 import { type AddressMap, placeOfLine } from './mapping.js';
 import { catchUpRefresh } from './refresh.js';
 import { choose, nextToTell, reconsider } from './scheduler.js';
-import { bankAt, type DramState, REBASE_AT, rebaseChannel } from './state.js';
+import { bankAt, type DramState, numberOf, REBASE_AT, rebaseChannel } from './state.js';
 
 const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
 const { STRIDE: COUNTER_STRIDE, READ_LATENCY_PS, FORWARDED } = COUNTER;
@@ -53,17 +53,18 @@ export function enqueueRequest(
   const { words } = d;
   const ch = d.channelStates[among(d.channels, channel)];
   if (ch.waiting > 0 || !fits(ch, direction)) {
-    pushRequest(set.arrivals[ch.index], line, direction, timePs, tag);
+    pushRequest(set.arrivals[numberOf(d, ch)], line, direction, timePs, tag);
     ch.waiting++;
     return;
   }
   if (ch.next < ch.told) catchUp(set, ch, timePs);
   const absolute = Math.ceil(timePs * set.perTCK - EDGE_SLACK);
-  if (absolute - d.baseCycle[ch.index] >= REBASE_CYCLE) rebase(d, ch, absolute - d.baseCycle[ch.index]);
-  const cycle = (absolute - d.baseCycle[ch.index]) | 0;
+  if (absolute - d.baseCycle[numberOf(d, ch)] >= REBASE_CYCLE)
+    rebase(d, ch, absolute - d.baseCycle[numberOf(d, ch)]);
+  const cycle = (absolute - d.baseCycle[numberOf(d, ch)]) | 0;
   const local = localLine(set, line);
   const place = placeOfLine(set.map, local);
-  const at = bankAt(d, ch.index, place & d.bankMask);
+  const at = bankAt(d, numberOf(d, ch), place & d.bankMask);
   const entry = accept(d, ch, local, at, place >>> set.map.bankBits, direction, cycle);
   if (entry < 0) {
     forward(set, ch, timePs, timePs, tag);
@@ -121,7 +122,7 @@ function catchUp(set: ChannelSet, ch: ChannelState, timePs: number): void {
 }
 
 function psOf(set: ChannelSet, ch: ChannelState, cycle: number): number {
-  return Math.floor((set.d.baseCycle[ch.index] + cycle) * set.tCKps);
+  return Math.floor((set.d.baseCycle[numberOf(set.d, ch)] + cycle) * set.tCKps);
 }
 
 /** Tells the time of the channel's next decision. */
@@ -129,10 +130,10 @@ function publish(set: ChannelSet, ch: ChannelState): void {
   const told = nextToTell(set.d, ch);
   ch.told = told;
   if (ch.answers > 0) {
-    const ring = set.answers[ch.index];
-    set.nextPs[ch.index] = ring.timePs[ring.head];
-  } else if (told === NEVER_CYCLE) set.nextPs[ch.index] = Infinity;
-  else set.nextPs[ch.index] = psOf(set, ch, told);
+    const ring = set.answers[numberOf(set.d, ch)];
+    set.nextPs[numberOf(set.d, ch)] = ring.timePs[ring.head];
+  } else if (told === NEVER_CYCLE) set.nextPs[numberOf(set.d, ch)] = Infinity;
+  else set.nextPs[numberOf(set.d, ch)] = psOf(set, ch, told);
 }
 
 /** Moves a channel's cycle 0 up by `cycles`, in steps that fit its integers: an idle channel may have slept for longer. */
@@ -166,20 +167,20 @@ export function channelOfLine(set: ChannelSet, line: number): number {
 /** Answers a read from a queued write at `nowPs`. */
 function forward(set: ChannelSet, ch: ChannelState, nowPs: number, arrivalPs: number, tag: number): void {
   const { counters } = set.d;
-  counters[ch.index * COUNTER_STRIDE + FORWARDED]++;
-  counters[ch.index * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
+  counters[numberOf(set.d, ch) * COUNTER_STRIDE + FORWARDED]++;
+  counters[numberOf(set.d, ch) * COUNTER_STRIDE + READ_LATENCY_PS] += nowPs + set.forwardPs - arrivalPs;
   pushAnswer(set, ch, 0, nowPs, tag);
 }
 
 function pushAnswer(set: ChannelSet, ch: ChannelState, direction: number, nowPs: number, tag: number): void {
-  pushRequest(set.answers[ch.index], 0, direction, nowPs, tag);
+  pushRequest(set.answers[numberOf(set.d, ch)], 0, direction, nowPs, tag);
   ch.answers++;
 }
 
 /** Lets what waits in front of the queues in, in order, as far as it fits. */
 function admitWaiting(set: ChannelSet, ch: ChannelState, cycle: number): void {
   const { d } = set;
-  const ring = set.arrivals[ch.index];
+  const ring = set.arrivals[numberOf(d, ch)];
   while (ring.count > 0) {
     const { head } = ring;
     const direction = ring.direction[head];
@@ -188,7 +189,7 @@ function admitWaiting(set: ChannelSet, ch: ChannelState, cycle: number): void {
     const nowPs = psOf(set, ch, cycle);
     const local = localLine(set, ring.line[head]);
     const place = placeOfLine(set.map, local);
-    const at = bankAt(d, ch.index, place & d.bankMask);
+    const at = bankAt(d, numberOf(d, ch), place & d.bankMask);
     const entry = accept(d, ch, local, at, place >>> set.map.bankBits, direction, cycle);
     if (entry < 0) forward(set, ch, nowPs, ring.timePs[head], tag);
     else {
@@ -203,7 +204,7 @@ function admitWaiting(set: ChannelSet, ch: ChannelState, cycle: number): void {
 
 /** An answer without a command: a forwarded read's comes one memory cycle later, an accepted write's at once. */
 function popAnswer(set: ChannelSet, ch: ChannelState): number {
-  const ring = set.answers[ch.index];
+  const ring = set.answers[numberOf(set.d, ch)];
   const { head } = ring;
   set.unloadedPs[0] = ring.direction[head] === 1 ? 0 : set.forwardPs;
   set.answerPs[0] = ring.timePs[head] + set.unloadedPs[0];
@@ -218,7 +219,7 @@ function finishRead(set: ChannelSet, ch: ChannelState, entry: number, cycle: num
   const answer = psOf(set, ch, cycle + set.readCycles);
   const latency = answer - d.arrivalPs[(entry - d.entriesAt) >> ENTRY_SHIFT];
   const unloaded = set.unloadedReadPs[d.words[entry + FOUND]];
-  d.counters[ch.index * COUNTER_STRIDE + READ_LATENCY_PS] += latency;
+  d.counters[numberOf(d, ch) * COUNTER_STRIDE + READ_LATENCY_PS] += latency;
   set.answerPs[0] = answer;
   set.unloadedPs[0] = unloaded < latency ? unloaded : latency;
   return d.words[entry + TAG];

@@ -13,7 +13,7 @@ import {
   releaseRequest,
   unlinkRequest,
 } from './requests.js';
-import type { DramState } from './state.js';
+import { type DramState, numberOf } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
 const { READY: BANK_READY, HIT, ACTIVE } = BANK;
@@ -51,7 +51,7 @@ export function accept(
     return -1;
   if (ch.held === 0) {
     if (ch.refreshNext <= cycle) catchUpRefresh(d, ch, cycle);
-    accountWake(d.account, ch.index, cycle);
+    accountWake(d.account, numberOf(d, ch), cycle);
   }
   if (ch.sequence === FIRST_BEYOND) renumber(d, ch);
   const entry = addRequest(d, ch, at, direction, row);
@@ -100,11 +100,11 @@ export function issue(d: DramState, ch: ChannelState, cycle: number): number {
 
 function issueColumn(d: DramState, ch: ChannelState, at: number, entry: number, cycle: number): void {
   const { words, counters, policy } = d;
-  const k = ch.index * COUNTER_STRIDE;
+  const k = numberOf(d, ch) * COUNTER_STRIDE;
   const direction = words[entry + LIST] & 1;
   const more = moreAt(d, at);
   const opened = words[at + ACTIVE] === entry;
-  accountBurst(d, ch.index, at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
+  accountBurst(d, numberOf(d, ch), at, direction, cycle, opened ? words[more + ACTIVATE_DELAY] : 0);
   column(d, at, direction, cycle);
   if (opened) {
     withdrawOpened(d, at, direction);
@@ -139,7 +139,7 @@ function issueActivate(d: DramState, ch: ChannelState, at: number, entry: number
   const accepted = words[entry + ACCEPTED];
   words[more + ACTIVATE_DELAY] = cycle - (ready > accepted ? ready : accepted);
   words[more + COLUMNS] = 0;
-  d.counters[ch.index * COUNTER_STRIDE + ACTIVATES]++;
+  d.counters[numberOf(d, ch) * COUNTER_STRIDE + ACTIVATES]++;
   unlinkRequest(d, entry);
   countQueued(ch, words[entry + LIST] & 1, -1);
   activate(d, at, words[entry + ROW], cycle);

@@ -6,7 +6,7 @@
 import type { ChannelState } from './channel-state.js';
 import { BANK, BANK_MORE, CLASS, COMMAND, ENTRY, KEY, MASK, RANK } from './layout.js';
 import { moreAt } from './requests.js';
-import { bankAt, type DramState } from './state.js';
+import { bankAt, type DramState, numberOf } from './state.js';
 
 const { ACTIVATE, PRECHARGE } = COMMAND;
 const {
@@ -117,8 +117,8 @@ export function withdrawOpened(d: DramState, at: number, direction: number): voi
 /** Numbers the requests that a channel holds anew from 0, in the same order. */
 export function renumber(d: DramState, ch: ChannelState): void {
   const { words, scratch } = d;
-  const first = bankAt(d, ch.index, 0);
-  const end = bankAt(d, ch.index + 1, 0);
+  const first = bankAt(d, numberOf(d, ch), 0);
+  const end = bankAt(d, numberOf(d, ch) + 1, 0);
   let held = 0;
   for (let at = first; at < end; at += BANK_STRIDE) {
     const active = words[at + ACTIVE];

@@ -4,7 +4,7 @@ import type { ChannelState } from './channel-state.js';
 import { BANK, COUNTER, NEVER, RANK } from './layout.js';
 import { updateOffers } from './offers.js';
 import { forgetHits } from './requests.js';
-import { type DramState, firstBankOf, rankAt } from './state.js';
+import { type DramState, firstBankOf, numberOf, rankAt } from './state.js';
 import { earliestPrechargeAll, earliestRefresh, precharge, refreshRank } from './timing.js';
 
 const { STRIDE: BANK_STRIDE, OPEN_ROW } = BANK;
@@ -25,16 +25,17 @@ export function closeBank(d: DramState, ch: ChannelState, at: number, cycle: num
   precharge(d, at, cycle);
   forgetHits(d, at);
   updateOffers(d, ch, at);
-  d.counters[ch.index * COUNTER_STRIDE + PRECHARGES]++;
+  d.counters[numberOf(d, ch) * COUNTER_STRIDE + PRECHARGES]++;
 }
 
 /** Refreshes a rank whose banks are closed. */
 export function refresh(d: DramState, ch: ChannelState, rank: number, cycle: number): void {
   refreshRank(d, rank, cycle);
-  d.counters[ch.index * COUNTER_STRIDE + REFRESHES]++;
-  accountRefresh(d.account, ch.index, cycle + d.timings.nRFC);
+  d.counters[numberOf(d, ch) * COUNTER_STRIDE + REFRESHES]++;
+  accountRefresh(d.account, numberOf(d, ch), cycle + d.timings.nRFC);
   let next = NEVER;
-  for (let i = 0; i < d.ranks; i++) next = Math.min(next, d.words[rankAt(d, ch.index, i) + REFRESH_DUE]);
+  for (let i = 0; i < d.ranks; i++)
+    next = Math.min(next, d.words[rankAt(d, numberOf(d, ch), i) + REFRESH_DUE]);
   ch.refreshNext = next;
 }
 
@@ -47,7 +48,7 @@ export function catchUpRefresh(d: DramState, ch: ChannelState, now: number): voi
   const { nREFI } = d.timings;
   const commandFree = ch.commandFree;
   for (let i = 0; i < d.ranks; i++) {
-    const rank = rankAt(d, ch.index, i);
+    const rank = rankAt(d, numberOf(d, ch), i);
     for (;;) {
       const due = words[rank + REFRESH_DUE];
       const start = Math.max(due, commandFree, earliestPrechargeAll(d, rank));
@@ -57,7 +58,7 @@ export function catchUpRefresh(d: DramState, ch: ChannelState, now: number): voi
       if (cycle >= now) break;
       const skipped = Math.max(0, (((now - due) / nREFI) | 0) - 1);
       words[rank + REFRESH_DUE] += skipped * nREFI;
-      d.counters[ch.index * COUNTER_STRIDE + REFRESHES] += skipped;
+      d.counters[numberOf(d, ch) * COUNTER_STRIDE + REFRESHES] += skipped;
       refresh(d, ch, rank, cycle + skipped * nREFI);
     }
   }

@@ -6,7 +6,7 @@ import { checkAge } from './age.js';
 import type { ChannelState } from './channel-state.js';
 import { BANK, CLASS, COMMAND, ENTRY, GROUP, KEY, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
 import { boundOf } from './offers.js';
-import { type DramState, firstBankOf, rankAt } from './state.js';
+import { type DramState, firstBankOf, numberOf, rankAt } from './state.js';
 import { earliest, earliestPrechargeAll, earliestRefresh } from './timing.js';
 
 const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
@@ -120,7 +120,9 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
   let bestAt = -1;
   let second = NO_KEY;
   let boundAt = -1;
-  for (let r = ch.index * ranks; r < (ch.index + 1) * ranks; r++) {
+  let r = numberOf(d, ch) * ranks;
+  const end = r + ranks;
+  do {
     const rank = d.ranksAt + r * RANK_STRIDE;
     const masks = d.masksAt + r * MASK_STRIDE;
     const banks = d.banksAt + ((r * BANK_STRIDE) << d.rankShift);
@@ -184,7 +186,8 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
         boundAt = kind + BOUND;
       }
     }
-  }
+    r++;
+  } while (ranks > 1 && r < end);
   if (bestAt < 0) {
     ch.next = NEVER;
     return;
@@ -326,7 +329,7 @@ export function nextToTell(d: DramState, ch: ChannelState): number {
     ch.queuedWrites >= ch.writeCapacity
   )
     return next;
-  const masks = d.masksAt + ch.index * MASK_STRIDE;
+  const masks = d.masksAt + numberOf(d, ch) * MASK_STRIDE;
   if ((words[masks + COLUMN] | words[masks + COLUMN + 1]) !== 0) return next;
   let column = next + ch.lookAhead;
   for (let opened = masks + OPENED; opened < masks + OPENED + 2; opened++) {
@@ -343,7 +346,7 @@ function chooseRefreshing(d: DramState, ch: ChannelState, from: number): void {
     chooseOffer(d, ch, now, now);
     let nextDue = NEVER;
     for (let rank = 0; rank < d.ranks; rank++) {
-      const at = rankAt(d, ch.index, rank);
+      const at = rankAt(d, numberOf(d, ch), rank);
       const due = words[at + REFRESH_DUE];
       if (due <= now) considerRefresh(d, ch, at, now);
       else if (due < nextDue) nextDue = due;

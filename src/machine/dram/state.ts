@@ -1,3 +1,4 @@
+import { among } from '../among.js';
 import type { DramMemorySpec, DramTimings } from '../spec.js';
 import { type BusAccount, createBusAccount, rebaseAccount } from './account.js';
 import { type ChannelState, createChannelState } from './channel-state.js';
@@ -134,6 +135,11 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
   };
 }
 
+/** Number of a channel. */
+export function numberOf(d: DramState, ch: ChannelState): number {
+  return among(d.channels, ch.index);
+}
+
 /** Bank (numbered within its channel as by the address map) and rank as word offsets. */
 export function bankAt(d: DramState, channel: number, bank: number): number {
   return d.banksAt + (channel * d.banksPerChannel + bank) * BANK.STRIDE;
@@ -151,7 +157,7 @@ export function firstBankOf(d: DramState, rank: number): number {
 /** Moves all cycles of a channel back by `cycles`, at most `REBASE_AT`, and its base cycle up. */
 export function rebaseChannel(d: DramState, ch: ChannelState, cycles: number): void {
   const { words } = d;
-  const channel = ch.index;
+  const channel = numberOf(d, ch);
   ch.commandFree = movedBack(ch.commandFree, cycles);
   ch.chosenNextBound = LONG_AGO;
   if (ch.next !== NEVER) ch.next = movedBack(ch.next, cycles);
