@@ -11,14 +11,17 @@ import { TraceError } from './access.js';
 /** Regions of the space. A program touches some dozen; each is at least as large as any cache that the tags belong to. */
 export const REGIONS = 256;
 
+/** No shift of whole regions. */
+const UNTOUCHED = 2 ** 31 - 1;
+
 export interface AddressFolder {
   /** Regions that lie elsewhere than in the trace. */
   readonly moved: number;
   /**
-   * Replaces the first `count` lines.
+   * Writes where the first `count` lines lie to `out`: to the word `from` and every `stride`-th behind it.
    * @throws TraceError where the traces touch more regions than there are
    */
-  fold(lines: Float64Array, count: number): void;
+  fold(lines: Float64Array, count: number, out: Int32Array, from: number, stride: number): void;
 }
 
 /**
@@ -28,12 +31,14 @@ export interface AddressFolder {
  */
 export function createAddressFolder(spaceLines: number, machine: string): AddressFolder {
   const regionLines = spaceLines / REGIONS;
-  /** What is added to the lines of a region. */
-  const shifts = new Map<number, number>();
+  const regionShift = Math.log2(regionLines);
+  /** What is added to the lines of a region: of those in the space, by number, `UNTOUCHED` where it has no place yet; of those beyond. */
+  const near = new Int32Array(REGIONS).fill(UNTOUCHED);
+  const far = new Map<number, number>();
   const isTaken = new Uint8Array(REGIONS);
   let moved = 0;
-  let last = -1;
-  let shift = 0;
+  let lastRegion = -1;
+  let lastShift = 0;
 
   function place(region: number): number {
     const isHome = region < REGIONS && isTaken[region] === 0;
@@ -45,24 +50,39 @@ export function createAddressFolder(spaceLines: number, machine: string): Addres
     }
     isTaken[slot] = 1;
     if (slot !== region) moved++;
-    const found = (slot - region) * regionLines;
-    shifts.set(region, found);
-    return found;
+    return (slot - region) * regionLines;
+  }
+
+  /** Of a line beyond the space, or in a region that has no place yet. */
+  function shiftOf(line: number): number {
+    const region = Math.floor(line / regionLines);
+    if (region < REGIONS) {
+      near[region] = place(region);
+      return near[region] as number;
+    }
+    if (region !== lastRegion) {
+      lastShift = far.get(region) ?? place(region);
+      far.set(region, lastShift);
+      lastRegion = region;
+    }
+    return lastShift;
   }
 
   return {
     get moved() {
       return moved;
     },
-    fold(lines, count) {
-      for (let at = 0; at < count; at++) {
+    fold(lines, count, out, from, stride) {
+      // In local variables, which the host keeps in registers: this runs for every access.
+      const shifts = near;
+      const end = spaceLines;
+      const bits = regionShift;
+      const none = UNTOUCHED;
+      let to = from;
+      for (let at = 0; at < count; at++, to += stride) {
         const line = lines[at] as number;
-        const region = Math.floor(line / regionLines);
-        if (region !== last) {
-          shift = shifts.get(region) ?? place(region);
-          last = region;
-        }
-        lines[at] = line + shift;
+        const shift = line < end ? (shifts[line >>> bits] as number) : none;
+        out[to] = shift === none ? line + shiftOf(line) : (line | 0) + shift;
       }
     },
   };

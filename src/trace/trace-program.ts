@@ -14,8 +14,18 @@ const ACCESSES: Readonly<Record<TraceAccess, Access>> = {
   [TraceAccess.PrefetchL1]: Access.PrefetchL1,
   [TraceAccess.PrefetchL2]: Access.PrefetchL2,
 };
-const KINDS = Object.keys(ACCESSES).length;
-const ACCESS_OF_KIND = Uint8Array.from({ length: KINDS }, (_, kind) => ACCESSES[kind as TraceAccess]);
+
+/** By kind of access what the cores do, and above these four bits what it is counted as: 1 a read, 2 a write, 4 a non-temporal write; 0 a prefetch. */
+const DONE_BY_KIND = Uint8Array.from(Object.keys(ACCESSES), (kind) => {
+  const access = ACCESSES[Number(kind) as TraceAccess];
+  return access | (countedAs(access) << 4);
+});
+
+function countedAs(access: Access): number {
+  if (access === Access.Load || access === Access.LoadDependent) return 1;
+  if (access === Access.Store) return 2;
+  return access === Access.StoreNonTemporal ? 4 : 0;
+}
 
 /** What was put into the op streams so far, over all threads. */
 export interface TraceCounts {
@@ -27,12 +37,14 @@ export interface TraceCounts {
 
 /**
  * Appends accesses as a list. An access is a step of one instruction, so it takes a core's pipeline 1 / issueWidth of a cycle.
+ * @param folder tells where their lines lie
  * @param busyCycles of a step
  * @param counts where they are counted
  */
 export function appendAccesses(
   { kinds, lines }: AccessBatch,
   count: number,
+  folder: AddressFolder,
   busyCycles: number,
   out: OpStream,
   counts: TraceCounts,
@@ -40,20 +52,24 @@ export function appendAccesses(
   if (count === 0) return;
   let word = out.list(count, busyCycles);
   const { words } = out;
-  const numbers = new Int32Array(KINDS);
-  for (let at = 0; at < count; at++, word += LIST_WORDS) {
-    const kind = kinds[at];
-    numbers[kind]++;
-    words[word] = ACCESS_OF_KIND[kind];
-    words[word + 1] = lines[at];
+  folder.fold(lines, count, words, word + 1, LIST_WORDS);
+  // In local variables, which the host keeps in registers: this runs for every access.
+  const doneByKind = DONE_BY_KIND;
+  const stride = LIST_WORDS;
+  let reads = 0;
+  let writes = 0;
+  let nonTemporal = 0;
+  for (let at = 0; at < count; at++, word += stride) {
+    const done = doneByKind[kinds[at]];
+    words[word] = done & 15;
+    reads += (done >> 4) & 1;
+    writes += (done >> 5) & 1;
+    nonTemporal += done >> 6;
   }
-  for (let kind = 0; kind < KINDS; kind++) {
-    const access = ACCESS_OF_KIND[kind];
-    if (access === Access.Load || access === Access.LoadDependent) counts.reads += numbers[kind];
-    else if (access === Access.Store) counts.writes += numbers[kind];
-    else if (access === Access.StoreNonTemporal) counts.nonTemporalWrites += numbers[kind];
-    else counts.prefetches += numbers[kind];
-  }
+  counts.reads += reads;
+  counts.writes += writes;
+  counts.nonTemporalWrites += nonTemporal;
+  counts.prefetches += count - reads - writes - nonTemporal;
 }
 
 export interface TraceProgram {
@@ -85,8 +101,7 @@ export function createTraceProgram(
     tileCount: (thread) => (thread < readers.length ? Infinity : 0),
     emit(thread, _tile, out) {
       const count = readers[thread].read(batch);
-      folder.fold(batch.lines, count);
-      appendAccesses(batch, count, 1 / issueWidth, out, counts);
+      appendAccesses(batch, count, folder, 1 / issueWidth, out, counts);
       onBatch();
     },
   };

@@ -23,7 +23,7 @@ const STREAM_LINES = 4_194_304;
 function traceReader(name, accesses) {
   const pattern = createPattern(TRACES[name]);
   const kinds = new Uint8Array(accesses);
-  const lines = new Int32Array(accesses);
+  const lines = new Float64Array(accesses);
   for (let at = 0; at < accesses; at++) {
     pattern.next();
     kinds[at] = pattern.isWrite ? 1 : 0;

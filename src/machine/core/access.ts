@@ -75,7 +75,8 @@ export function access(e: EngineState, core: number, line: number, kind: number,
     if (outcome !== DONE) return outcome;
   }
   if (at < 0) {
-    if (kind === PREFETCH_L2 && e.hasL2 && find(e.l2, among(e.clusters, ints[c + CLUSTER]), line) >= 0) return DONE;
+    if (kind === PREFETCH_L2 && e.hasL2 && find(e.l2, among(e.clusters, ints[c + CLUSTER]), line) >= 0)
+      return DONE;
     return miss(e, core, line, kind, -1);
   }
   const entry = l1.words[at];

@@ -6,9 +6,9 @@ import { createAddressFolder, REGIONS } from '../../../src/trace/address-folder.
 const SPACE = 16 * REGIONS;
 
 function fold(lines: readonly number[], folder = createAddressFolder(SPACE, 'small')): number[] {
-  const batch = Float64Array.from(lines);
-  folder.fold(batch, batch.length);
-  return [...batch];
+  const places = new Int32Array(lines.length);
+  folder.fold(Float64Array.from(lines), lines.length, places, 0, 1);
+  return [...places];
 }
 
 describe('addresses of a trace in the address space of a machine', () => {

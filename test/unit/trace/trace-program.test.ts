@@ -17,6 +17,9 @@ function batchOf(accesses: readonly (readonly [TraceAccess, number])[]) {
 
 const NO_COUNTS = (): TraceCounts => ({ reads: 0, writes: 0, nonTemporalWrites: 0, prefetches: 0 });
 
+/** The lines of these tests lie in the space, and stay where they are. */
+const UNMOVED = () => createAddressFolder(2 ** 20, 'small');
+
 /** How the cores do the kinds of a trace that have one name here and another there, or are the same to them. */
 const KIND_OF: Readonly<Record<number, Access>> = {
   [TraceAccess.Read]: Access.Load,
@@ -49,7 +52,7 @@ describe('accesses as a list', () => {
     fc.assert(
       fc.property(ACCESSES, (accesses) => {
         const stream = new OpStream(64);
-        appendAccesses(batchOf(accesses), accesses.length, 0.25, stream, NO_COUNTS());
+        appendAccesses(batchOf(accesses), accesses.length, UNMOVED(), 0.25, stream, NO_COUNTS());
         expect(accessesOf(stream)).toEqual(accesses.map(([kind, line]) => [KIND_OF[kind], line]));
         expect([...stream.words.subarray(2, RUN_HEADER_WORDS)]).toEqual([64, 0, 1, 1]);
       }),
@@ -65,7 +68,7 @@ describe('accesses as a list', () => {
     fc.assert(
       fc.property(ACCESSES, (accesses) => {
         const listed = programOf(1, [
-          (_, out) => appendAccesses(batchOf(accesses), accesses.length, 0.25, out, NO_COUNTS()),
+          (_, out) => appendAccesses(batchOf(accesses), accesses.length, UNMOVED(), 0.25, out, NO_COUNTS()),
         ]);
         const single = programOf(1, [
           (_, out) => {
@@ -83,7 +86,7 @@ describe('accesses as a list', () => {
 
   it('are none where a batch is empty', () => {
     const stream = new OpStream();
-    appendAccesses(batchOf([]), 0, 0.25, stream, NO_COUNTS());
+    appendAccesses(batchOf([]), 0, UNMOVED(), 0.25, stream, NO_COUNTS());
     expect(stream.length).toBe(0);
   });
 });
