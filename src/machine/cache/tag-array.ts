@@ -220,6 +220,11 @@ export function place(t: TagArray, at: number, line: number, flags: number): voi
   if (t.ways > 8) orders[order + 1] = ((orders[order + 1] << 4) | (low >>> 28)) & t.highMask;
 }
 
+/** Writes the entry of a line that stands at a position anew. What is there is not looked at: a host need not wait for its memory. */
+export function rewrite(t: TagArray, at: number, line: number, flags: number): void {
+  t.words[at] = ((line >> t.setBits) << t.flagBits) | flags;
+}
+
 /** Removes the entry; its way becomes the least recent. */
 export function remove(t: TagArray, at: number): void {
   const { orders } = t;

@@ -4,7 +4,7 @@ import { ANSWER, ENTRY, SHARED_COUNTER } from './layout.js';
 import { clearSharers, invalidateEntry, setSharer } from './sharers.js';
 import type { SharedLevel } from './state.js';
 
-const { HELD_AT } = ANSWER;
+const { HELD } = ANSWER;
 const { DIRTY, SHARED, EXCLUSIVE, OWNER_SHIFT, SHARERS, HOLDERS } = ENTRY;
 const { WRITEBACKS_OUT, DIRECTORY_EVICTIONS } = SHARED_COUNTER;
 const NO_ENTRY = INVALID;
@@ -84,7 +84,7 @@ export function noteHolder(
     if (directory.words[at] !== NO_ENTRY) displaceHolders(s, socket, instance, at);
     place(directory, at, line, holders);
   }
-  s.answer[HELD_AT] = at;
+  s.answer[HELD] = (at << 1) | (directory.words[at] & DIRTY);
   if (exclusive) return;
   clearSharers(s, at);
   setSharer(s, at, holder);

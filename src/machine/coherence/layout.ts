@@ -33,8 +33,8 @@ export const ANSWER = {
   PAIR: 2,
   /** Cluster whose copy of the line may still be on its way and that the answer cannot precede; -1 for none. */
   SUPPLIER: 3,
-  /** Where the directory notes that the requester holds the line; it gives the line up by this. */
-  HELD_AT: 4,
+  /** Where the directory notes that the requester holds the line, times 2, and 1 where the same word says that the line is modified below; it gives the line up by this. */
+  HELD: 4,
   /** The requester's socket. */
   SOCKET: 5,
   /** How long the slowest of the invalidations that the request causes waits for links, ps. */

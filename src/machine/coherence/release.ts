@@ -1,5 +1,5 @@
 /** How lines leave the caches above, or all caches. */
-import { find, remove } from '../cache/tag-array.js';
+import { find, remove, rewrite } from '../cache/tag-array.js';
 import { Clock } from '../clock.js';
 import { insertCache, takeIn } from './fill.js';
 import { ENTRY, SHARED_COUNTER } from './layout.js';
@@ -14,33 +14,40 @@ const { Now: NOW, Known: KNOWN } = Clock;
 
 /**
  * A cluster gives up a line, clean or dirty, at Clock.Now.
- * @param heldAt where the directory notes that the cluster holds it: HELD_AT of the answer to its request
+ * @param held where the directory notes that the cluster holds it: HELD of the answer to its last request for the line
+ * @param dirty 1 where the line comes down modified, else 0
  */
 export function giveUpLine(
   s: SharedLevel,
   cluster: number,
   line: number,
-  heldAt: number,
-  dirty: boolean,
+  held: number,
+  dirty: number,
   writable: boolean,
 ): void {
   const { directory } = s;
+  const heldAt = held >> 1;
+  s.counts[WRITEBACKS_IN] += dirty;
+  sendDown(s, cluster, line, NOW, s.isVictim || dirty !== 0 ? LINE : ADDRESS);
+  if (writable && s.isInclusive) {
+    // Nobody else can have changed the directory's word since the answer: all of it is known.
+    rewrite(directory, heldAt, line, dirty | (held & DIRTY));
+    return;
+  }
   const socket = s.sockets === 1 || cluster < s.clustersPerSocket ? 0 : 1;
   const instance = heldAt >> (directory.setBits + directory.shift);
   // Who may write is the only holder; the directory's word is far away for the host, and is not waited for where that tells.
   const exclusive = writable || (directory.words[heldAt] & EXCLUSIVE) !== 0;
-  if (dirty) s.counts[WRITEBACKS_IN]++;
-  sendDown(s, cluster, line, NOW, s.isVictim || dirty ? LINE : ADDRESS);
   if (exclusive || dropSharer(s, heldAt, cluster - socket * s.clustersPerSocket)) forgetHolders(s, heldAt);
   if (!s.isVictim) {
-    if (!dirty) return;
+    if (dirty === 0) return;
     if (s.isInclusive) directory.words[heldAt] |= DIRTY;
     else takeIn(s, socket, instance, line, DIRTY, 0);
     return;
   }
   // An exclusive line has left the cache when it was granted: no need to look for it.
-  if (exclusive) insertCache(s, socket, instance, line, dirty ? DIRTY : 0);
-  else takeIn(s, socket, instance, line, dirty ? DIRTY : 0, writable || s.sockets === 1 ? 0 : SHARED);
+  if (exclusive) insertCache(s, socket, instance, line, dirty);
+  else takeIn(s, socket, instance, line, dirty, writable || s.sockets === 1 ? 0 : SHARED);
 }
 
 /** Removes every copy of a line but those of the cluster `except` (-1: all): a non-temporal store writes it in memory. */

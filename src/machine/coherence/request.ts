@@ -11,7 +11,7 @@ import { invalidateEntry, isSharer, lowestSharer, makeShared, setSharer } from '
 import type { SharedLevel } from './state.js';
 
 const { Known: KNOWN, Message: MESSAGE } = Clock;
-const { GRANTED, SOURCE, SUPPLIER, HELD_AT, SNOOP_WAIT_PS } = ANSWER;
+const { GRANTED, SOURCE, SUPPLIER, HELD, SNOOP_WAIT_PS } = ANSWER;
 const { DIRTY, SHARED, EXCLUSIVE, OWNER, OWNER_SHIFT, HOLDERS } = ENTRY;
 const { WRITABLE: GRANT_WRITABLE, DIRTY: GRANT_DIRTY } = GRANT;
 const { REQUESTS, HITS, MISSES, FORWARDS, INVALIDATIONS, REMOTE_FORWARDS } = SHARED_COUNTER;
@@ -45,7 +45,7 @@ export function requestLine(
   counts[REQUESTS]++;
   const held = find(s.directory, instance, line);
   if (held >= 0 && (s.directory.words[held] & HOLDERS) !== 0) {
-    answer[HELD_AT] = held;
+    answer[HELD] = (held << 1) | (s.directory.words[held] & DIRTY);
     return (s.directory.words[held] & EXCLUSIVE) !== 0
       ? askOwner(s, cluster, socket, instance, line, held, exclusive)
       : exclusive

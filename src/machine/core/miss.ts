@@ -17,7 +17,7 @@ import { count, setWait, waitFor } from './wait.js';
 import { attachLoad, attachStore } from './window.js';
 
 const { Now: NOW, Ready: CLOCK_READY, Horizon: HORIZON } = Clock;
-const { GRANTED } = ANSWER;
+const { GRANTED, HELD } = ANSWER;
 const { L2: FROM_L2, Dram: FROM_DRAM } = Source;
 const { Dirty: DIRTY, Writable: WRITABLE, InFlight: IN_FLIGHT, Prefetched: PREFETCHED } = Flag;
 const { SHIFT: CORE_SHIFT, TIME, CLUSTER } = CORE;
@@ -101,8 +101,10 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
       count(e, core, L2_MISSES);
     }
     const dirty = exclusive ? DIRTY : granted & DIRTY;
-    if (l2At >= 0) l2.words[l2At] |= WRITABLE | dirty;
-    else if (hasL2) l2At = fillL2(e, cluster, line, (granted & WRITABLE) | dirty | IN_FLIGHT);
+    if (l2At >= 0) {
+      l2.words[l2At] |= WRITABLE | dirty;
+      e.held[l2At] = e.shared.answer[HELD];
+    } else if (hasL2) l2At = fillL2(e, cluster, line, (granted & WRITABLE) | dirty | IN_FLIGHT);
   }
 
   takeFill(e, core, fill, line, waitsFor);
@@ -116,6 +118,7 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     if (at >= 0) {
       promote(l1, at);
       l1.words[at] |= flags;
+      if (!hasL2) e.held[at] = e.shared.answer[HELD];
       const before = e.fillAt[at];
       // The permission may come before the line, which is on its way for a load.
       if (ints[before + LINE] !== line || times[before + READY] <= times[fill + READY]) e.fillAt[at] = fill;

@@ -19,7 +19,7 @@ import type { EngineState } from './state.js';
 import { count } from './wait.js';
 
 const { Dirty: DIRTY, Writable: WRITABLE, Prefetched: PREFETCHED } = Flag;
-const { HELD_AT } = ANSWER;
+const { HELD } = ANSWER;
 const NO_ENTRY = INVALID;
 const FLAG_BITS = BITS_OF_FLAGS;
 const CORE_COUNTERS = COUNTERS_OF_CORE;
@@ -49,13 +49,13 @@ export function fillL1(
   if (fill >= 0) e.fillAt[at] = fill;
   if (!e.hasL2) {
     const victim = lineAt(l1, at);
-    const victimHeldAt = e.heldAt[at];
+    const victimHeld = e.held[at];
     place(l1, at, line, flags);
-    e.heldAt[at] = e.shared.answer[HELD_AT];
+    e.held[at] = e.shared.answer[HELD];
     if (entry === NO_ENTRY) return;
     if ((entry & DIRTY) !== 0) count(e, core, L1_WRITEBACKS);
     if ((entry & PREFETCHED) !== 0) count(e, core, USELESS_PREFETCHES);
-    giveUp(e, core, victim, victimHeldAt, entry);
+    giveUp(e, core, victim, victimHeld, entry);
     return;
   }
   // Without a branch: whether what gives way is modified cannot be foreseen.
@@ -69,27 +69,27 @@ export function fillL1(
 
 /** Puts the line that the shared level has just been asked for into an L2 that does not hold it. @returns its position */
 export function fillL2(e: EngineState, cluster: number, line: number, flags: number): number {
-  const { l2, heldAt, aboveAt } = e;
+  const { l2, held, aboveAt } = e;
   const set = setOf(l2, cluster, line);
   const at = victimOf(l2, set);
   const entry = l2.words[at];
   const victim = lineAt(l2, at);
-  const victimHeldAt = heldAt[at];
+  const victimHeld = held[at];
   const victimAboveAt = aboveAt[at];
   place(l2, at, line, flags);
-  heldAt[at] = e.shared.answer[HELD_AT];
+  held[at] = e.shared.answer[HELD];
   aboveAt[at] = -1;
   if (entry !== NO_ENTRY) {
     if ((entry & PREFETCHED) !== 0) count(e, cluster * e.coresPerCluster, USELESS_PREFETCHES);
     const above = dropFromL1s(e, cluster, victim, victimAboveAt);
-    giveUp(e, cluster, victim, victimHeldAt, entry | above);
+    giveUp(e, cluster, victim, victimHeld, entry | above);
   }
   return at;
 }
 
 /** A line has left a last private level. */
-function giveUp(e: EngineState, cluster: number, line: number, heldAt: number, flags: number): void {
-  giveUpLine(e.shared, cluster, line, heldAt, (flags & DIRTY) !== 0, (flags & (WRITABLE | DIRTY)) !== 0);
+function giveUp(e: EngineState, cluster: number, line: number, held: number, flags: number): void {
+  giveUpLine(e.shared, cluster, line, held, flags & DIRTY, (flags & (WRITABLE | DIRTY)) !== 0);
 }
 
 /**
@@ -185,7 +185,7 @@ export function flushPrivateCaches(e: EngineState): void {
       const above = e.hasL2 ? dropFromL1s(e, instance, line, e.aboveAt[at]) : 0;
       if (above !== 0 || (!e.hasL2 && (flags & DIRTY) !== 0))
         count(e, e.hasL2 ? instance * e.coresPerCluster : instance, L1_WRITEBACKS);
-      giveUp(e, instance, line, e.heldAt[at], flags | above);
+      giveUp(e, instance, line, e.held[at], flags | above);
     });
   }
 }

@@ -84,8 +84,8 @@ export interface EngineState {
   readonly l1: TagArray;
   /** The last private level, where prefetches go: the L2, or the L1D where there is none. */
   readonly l2: TagArray;
-  /** By position in the last private level: where the directory notes that its cluster holds the line. */
-  readonly heldAt: Int32Array;
+  /** By position in the last private level: where the directory notes that its cluster holds the line (see `HELD` of `ANSWER`). */
+  readonly held: Int32Array;
   /** By position in an L2: where the L1D above it last held the line, -1 for nowhere; not kept where several cores share it. */
   readonly aboveAt: Int32Array;
   /** By position in an L1D: where the L2 holds the line. */
@@ -164,7 +164,7 @@ export function createEngineState(shape: EngineShape, parts: EngineParts): Engin
     hasL2: parts.l2 !== null,
     l1: parts.l1,
     l2: parts.l2 ?? parts.l1,
-    heldAt: new Int32Array((parts.l2 ?? parts.l1).words.length),
+    held: new Int32Array((parts.l2 ?? parts.l1).words.length),
     aboveAt: new Int32Array(parts.l2 === null ? 0 : parts.l2.words.length).fill(-1),
     belowAt: new Int32Array(parts.l2 === null ? 0 : parts.l1.words.length),
     fillAt: new Int32Array(parts.l1.words.length).fill(fillsAt),

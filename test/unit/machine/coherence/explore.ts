@@ -5,7 +5,7 @@
  * whether it is the latest value (`fresh`). The model learns from what the shared level asks of it and answers; it knows nothing of the protocol.
  */
 import { createClock } from '../../../../src/machine/clock.js';
-import { ANSWER, GRANT } from '../../../../src/machine/coherence/layout.js';
+import { ANSWER, ENTRY, GRANT } from '../../../../src/machine/coherence/layout.js';
 import { giveUpLine, purgeLine } from '../../../../src/machine/coherence/release.js';
 import { requestLine } from '../../../../src/machine/coherence/request.js';
 import { cached, heldAt, sharedCounters, sharersOf } from '../../../../src/machine/coherence/shared-level.js';
@@ -33,6 +33,8 @@ interface Copy {
   fresh: boolean;
   dirty: boolean;
   writable: boolean;
+  /** `HELD` of the answer to the cluster's last request for the line. */
+  noted: number;
 }
 
 /** A shared level and the data above and below it. */
@@ -153,14 +155,7 @@ class Model {
         if (copy === null) return;
         this.#handed.set(line, copy.fresh);
         this.#set(cluster, line, null);
-        giveUpLine(
-          this.level,
-          cluster,
-          line,
-          heldAt(this.level, this.socketOf(cluster), line),
-          copy.dirty,
-          copy.writable,
-        );
+        giveUpLine(this.level, cluster, line, copy.noted, copy.dirty ? 1 : 0, copy.writable);
         break;
       case 'store past the caches':
         purgeLine(this.level, -1, line);
@@ -207,6 +202,7 @@ class Model {
       fresh,
       dirty: (granted & GRANT.DIRTY) !== 0,
       writable: (granted & GRANT.WRITABLE) !== 0,
+      noted: this.level.answer[ANSWER.HELD] as number,
     });
   }
 
@@ -253,6 +249,7 @@ class Model {
       for (const cluster of holders) {
         if (this.copy(cluster, line)?.fresh !== true)
           this.wrongs.push(`cluster ${cluster} holds an old value of line ${line}`);
+        this.#checkNote(cluster, line);
       }
       const writer = writers[0];
       if (writer !== undefined && sockets === 2 && (cached[1 - this.socketOf(writer)]?.[line] ?? -1) >= 0) {
@@ -274,6 +271,16 @@ class Model {
         }
       }
     }
+  }
+
+  /** A cluster gives a line up by the note that it was answered with: it must still be true of where the directory's entry stands and, if the cluster alone may write, of what stands there. */
+  #checkNote(cluster: number, line: number): void {
+    const copy = this.copy(cluster, line);
+    if (copy === null) return;
+    const at = heldAt(this.level, this.socketOf(cluster), line);
+    const modified = (this.level.directory.words[at] as number) & ENTRY.DIRTY;
+    if (copy.noted >> 1 !== at || (copy.writable && (copy.noted & 1) !== modified))
+      this.wrongs.push(`the note of line ${line} in cluster ${cluster} is out of date`);
   }
 
   /** Everything that can be seen of the state. */
