@@ -53,7 +53,10 @@ export function instantiate(code: MachineCode, image: MachineImage, host: Host):
 
 /** The code with the constants of a machine filled in: what of it never changes is no data to the compiler behind it. */
 function specialise({ wasm, constants }: CodeForShape, image: MachineImage): Uint8Array {
-  const bytes = Uint8Array.from(atob(wasm), (letter) => letter.charCodeAt(0));
+  const letters = atob(wasm);
+  // A loop: `from` with a function takes fifteen times as long, half of what the start of a short run takes.
+  const bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = letters.charCodeAt(at);
   const view = new DataView(bytes.buffer);
   for (const { path, isDouble, places } of constants) {
     const value = image.valueAt(path);
