@@ -45,6 +45,7 @@ export const MACHINE_PLAN: Plan = {
       $EngineState$cores: 1,
       $EngineState$coresPerCluster: 1,
       $EngineState$clusters: 1,
+      $EventOrder$leaves: 2,
       $EngineState$hasL2: 1,
       $EngineState$l1$isRecency: 1,
       $EngineState$l2$isRecency: 1,

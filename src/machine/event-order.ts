@@ -1,6 +1,8 @@
 import { Clock, type ClockRegisters } from './clock.js';
 
 const { Horizon: HORIZON } = Clock;
+/** Leaves of a tree over two entities, one core and one channel: no tree at all. */
+const PAIR = 2;
 
 /**
  * The event order: which of n entities (cores, memory channels) acts next. A tournament tree over one time per entity; the earliest wins, the lower
@@ -25,8 +27,12 @@ export function createEventOrder(entities: number): EventOrder {
 
 /** Takes note that `times[entity]` was set. */
 export function updateOrder(order: EventOrder, entity: number): void {
-  const { times, winners } = order;
-  for (let node = (order.leaves + entity) >> 1; node >= 1; node >>= 1) {
+  const { times, winners, leaves } = order;
+  if (leaves === PAIR) {
+    winners[1] = times[1] < times[0] ? 1 : 0;
+    return;
+  }
+  for (let node = (leaves + entity) >> 1; node >= 1; node >>= 1) {
     const left = winners[2 * node];
     const right = winners[2 * node + 1];
     winners[node] = times[right] < times[left] ? right : left;
@@ -40,9 +46,13 @@ export function nextEntity(order: EventOrder): number {
 
 /** Sets Clock.Horizon to the earliest time among all entities but `entity`, which must be the one that acts next. */
 export function setHorizon(order: EventOrder, entity: number, clock: ClockRegisters): void {
-  const { times, winners } = order;
+  const { times, winners, leaves } = order;
+  if (leaves === PAIR) {
+    clock[HORIZON] = times[1 - entity];
+    return;
+  }
   let earliest = Infinity;
-  for (let node = order.leaves + entity; node > 1; node >>= 1) {
+  for (let node = leaves + entity; node > 1; node >>= 1) {
     const time = times[winners[node ^ 1]];
     if (time < earliest) earliest = time;
   }

@@ -33,6 +33,7 @@ import {
   REGISTER,
   WAIT,
 } from './layout.js';
+import { miss } from './miss.js';
 import type { EngineState } from './state.js';
 import { setWait, sleep, waitFor } from './wait.js';
 import {
@@ -229,7 +230,11 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
         times[c + TIME] = time;
         times[c + INSTRUCTION] = instruction;
         times[c + LOAD] = load;
-        outcome = access(e, core, line, kind, held);
+        // Of a load that the L1D does not hold nothing else is to be asked.
+        outcome =
+          held < 0 && kind === ORDINARY_LOAD
+            ? miss(e, core, line, kind, -1)
+            : access(e, core, line, kind, held);
         time = times[c + TIME];
       }
     }
