@@ -171,6 +171,7 @@ export interface DramControllerSpec {
   readonly ageLimitCycles: number;
 }
 
+/** Main memory down to its commands: the channels of a socket, each a controller with its parts. */
 export interface DramMemorySpec {
   readonly kind: 'dram';
   readonly part: DramPartSpec;
@@ -193,6 +194,7 @@ export interface IdealMemorySpec {
 
 export type MemorySpec = DramMemorySpec | IdealMemorySpec;
 
+/** A machine, whole: what its configuration file says once defaults are filled in and units are SI's (times ps where a field's name ends in `Ps`). */
 export interface MachineSpec {
   readonly name: string;
   readonly description: string;

@@ -199,7 +199,13 @@ export function assemblePoint(settings: PointSettings, parts: readonly PartResul
   };
 }
 
-/** Simulates a point, part after part. @throws ScheduleError, RangeError, SimulatorBug */
+/**
+ * Simulates a point, part after part, in the calling thread; the same settings give the same result on every host.
+ * @param settings network, schedule and machine, and what share of them to simulate
+ * @param onProgress called now and then with how many parts are done (fractions between) and how many there are
+ * @returns times in seconds, bytes and operations of the whole machine with the whole mini-batch
+ * @throws ScheduleError for a schedule that does not fit the network, RangeError for settings that do not fit each other, SimulatorBug
+ */
 export function simulatePoint(settings: PointSettings, onProgress: Progress = () => {}): PointResult {
   const names = partsOf(settings);
   const parts = names.map((name, index) =>

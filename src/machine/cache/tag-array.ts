@@ -33,7 +33,7 @@ export const INVALID = -1;
 export const MAX_WAYS = 16;
 /** log2 of the fewest entries of a set: as many as the compiled machine compares by one instruction. */
 const LEAST_SHIFT = 2;
-/** The module's own: the host's compiler folds it, and loads what is exported. */
+/** A constant of the module's own (see dram/layout.ts). */
 const NO_ENTRY = INVALID;
 
 /** The tags of a level. A position is the word of an entry; a line keeps its position until it leaves. */

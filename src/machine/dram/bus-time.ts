@@ -35,6 +35,7 @@ export const BUS_CAUSES = [
   { key: 'idle', short: 'no request', time: 'idlePs', sentence: 'no request waiting' },
 ] as const satisfies readonly { key: string; short: string; time: keyof BusTime; sentence: string }[];
 
+/** Name of what a data bus does with its time: a data burst, or what it loses time to. */
 export type BusCause = (typeof BUS_CAUSES)[number]['key'];
 
 /** Values in the order of `BUS_CAUSES` by name. */

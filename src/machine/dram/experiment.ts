@@ -20,6 +20,7 @@ export interface DramExperiment {
   readonly requests: number;
 }
 
+/** What an experiment on one channel has measured. Latencies are those of reads, from their arrival to the end of their data. */
 export interface DramExperimentResult {
   /** Lines moved times 64 bytes over the elapsed time, 1e9 bytes per second. */
   readonly gbps: number;

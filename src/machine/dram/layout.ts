@@ -3,8 +3,8 @@
  * `channel-state.ts`.)
  * Instances are named by the offset of their first word; offsets are even. Cycles are memory cycles relative to the channel's base cycle.
  *
- * Hot modules copy what they use into constants of their own (`const { OPEN_ROW } = BANK`): the engine folds a module's own constants into the
- * code of its functions, but loads imported ones each time (2.5 times slower in a loop like the scheduler's).
+ * Hot modules copy what they use into constants of their own (`const { OPEN_ROW } = BANK`): where they run as JavaScript, the host folds a module's own constants into
+ * the code of its functions, but loads imported ones each time (2.5 times slower in a loop like the scheduler's).
  */
 
 /** Later than any event, cycles. */

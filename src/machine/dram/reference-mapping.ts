@@ -2,6 +2,7 @@ import type { DramPartSpec } from '../spec.js';
 
 /** Names of the two address mappings of the reference experiments. */
 export const REFERENCE_MAPPINGS = ['M1', 'M2'] as const;
+/** `M1` keeps a stream in a row, `M2` lets it alternate between bank groups. */
 export type ReferenceMapping = (typeof REFERENCE_MAPPINGS)[number];
 
 /**
