@@ -16,13 +16,14 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-function cpuSeconds(name) {
+/** CPU seconds of a case, and of the fixed loop beside it. */
+function measured(name) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [measure, name], { encoding: 'utf8' });
   if (status !== 0) {
     process.stderr.write(`bench: ${name} failed\n${stderr}`);
     process.exit(1);
   }
-  return Number(stdout);
+  return JSON.parse(stdout);
 }
 
 const load = loadavg()[0];
@@ -33,6 +34,10 @@ if (load > availableParallelism() / 2) {
 }
 
 const show = (millions) => millions.toPrecision(3);
+const median = (sorted) => sorted[sorted.length >> 1];
+const ascending = (values) => [...values].sort((a, b) => a - b);
+/** Seconds of the fixed loop, all of them. */
+const yardsticks = [];
 let group = '';
 for (const name of wanted.length > 0 ? wanted : known) {
   const { group: title, what, count, target, peers } = cases[name];
@@ -40,13 +45,22 @@ for (const name of wanted.length > 0 ? wanted : known) {
     process.stdout.write(`\n${title}: M/s per CPU second, median of ${RUNS} (slowest to fastest)\n`);
     group = title;
   }
-  const rates = Array.from({ length: RUNS }, () => count / cpuSeconds(name) / 1e6).sort((a, b) => a - b);
-  const median = rates[(RUNS - 1) / 2];
-  const goal = target === null ? '' : `; wanted: ${target}${median >= target ? '' : ', MISSED'}`;
+  const runs = Array.from({ length: RUNS }, () => measured(name));
+  yardsticks.push(...runs.map(({ yardstick }) => yardstick));
+  const rates = ascending(runs.map(({ seconds }) => count / seconds / 1e6));
+  const rate = median(rates);
+  const goal = target === null ? '' : `; wanted: ${target}${rate >= target ? '' : ', MISSED'}`;
   const others = Object.entries(peers)
-    .map(([peer, rate]) => `${peer} ${show(rate)} (x ${show(median / rate)})`)
+    .map(([peer, peerRate]) => `${peer} ${show(peerRate)} (x ${show(rate / peerRate)})`)
     .join(', ');
   process.stdout.write(
-    `  ${what.padEnd(16)} ${show(median).padStart(6)} (${show(rates[0])} to ${show(rates[RUNS - 1])})${goal}; ${others}\n`,
+    `  ${what.padEnd(16)} ${show(rate).padStart(6)} (${show(rates[0])} to ${show(rates[RUNS - 1])})${goal}; ${others}\n`,
   );
 }
+
+const loops = ascending(yardsticks.map((seconds) => seconds * 1e3));
+const fastest = loops[0];
+const slowest = loops[loops.length - 1];
+process.stdout.write(
+  `\nhost: a loop that is always the same, beside each run, took ${show(median(loops))} ms (${show(fastest)} to ${show(slowest)}, x ${show(slowest / fastest)}); what varies as much is the host\n`,
+);
