@@ -95,11 +95,11 @@ export const MACHINE_PLAN: Plan = {
     const d = i32x4.eq(i32x4.shr_s(v128.load(at, 48), flagBits), wanted);
     matches = i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
   } else if (ways > 4) {
-    matches = i16x8.bitmask(i16x8.narrow_i32x4_s(a, i32x4.eq(i32x4.shr_s(v128.load(at, 16), flagBits), wanted)));
+    matches = i32x4.bitmask(a) | (i32x4.bitmask(i32x4.eq(i32x4.shr_s(v128.load(at, 16), flagBits), wanted)) << 4);
   } else {
     matches = i32x4.bitmask(a);
   }
-  matches &= (1 << ways) - 1;
+  if (ways != 4 && ways != 8 && ways != 16) matches &= (1 << ways) - 1;
   return matches == 0 ? -1 : set + ctz(matches);
 }
 /** Both words of an order at once, and without a branch: a nibble that is equal becomes zero, which x - 1 & ~x & 8 finds, the lowest one exactly (Warren, Hacker's Delight, 6-1). */
