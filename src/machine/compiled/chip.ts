@@ -15,13 +15,12 @@ export type EventRunner = (events: number, running: number) => number;
 export function compileChip(chip: Chip, code: MachineCode): EventRunner | null {
   const { engine, memory, streams } = chip;
   if (memory.data === null) return null;
-  const image = new MachineImage(code);
-  const isCarried = image.carry([
+  const image = MachineImage.of(code, [
     ['EngineState', engine],
     ['ChannelSet', memory.data.kind === 'dram' ? memory.data.set : null],
     ['IdealState', memory.data.kind === 'ideal' ? memory.data.state : null],
   ]);
-  if (!isCarried) return null;
+  if (image === null) return null;
   const instance = instantiate(code, image, {
     refill: (core) => {
       const stream = streams[core];

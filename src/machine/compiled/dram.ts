@@ -10,14 +10,11 @@ import type { MachineCode } from './layout.js';
 export function compileDram(dram: Dram, feed: RequestFeed, code: MachineCode): Dram {
   if (dram.data?.kind !== 'dram') return dram;
   const { set } = dram.data;
-  const image = new MachineImage(code);
-  if (
-    !image.carry([
-      ['ChannelSet', set],
-      ['RequestFeed', feed],
-    ])
-  )
-    return dram;
+  const image = MachineImage.of(code, [
+    ['ChannelSet', set],
+    ['RequestFeed', feed],
+  ]);
+  if (image === null) return dram;
   const instance = instantiate(code, image, {
     refill: () => 0,
     observe: () => {},

@@ -18,13 +18,19 @@ const ARRAY_TYPES: Readonly<Record<string, TypedArrayType>> = {
   I8s: Int8Array,
   U16s: Uint16Array,
 };
+const SCALAR_BYTES: Readonly<Record<string, number>> = { i32: 4, f64: 8, bool: 1 };
 /** What the host's caches work in, and what every element is aligned to. */
 const LINE_BYTES = 64;
 /** Structures that hold what JavaScript goes on writing: their arrays are copied, not moved. */
 const COPIED = 'OpStream';
 
-/** Memory to begin with, 1 MiB: a small machine fits. */
-const FIRST_PAGES = 16;
+/**
+ * Memory for each byte carried: room for rings and streams to grow. Memory that grows is another buffer, and a host that has taken one buffer away looks, in all of its JavaScript, at every
+ * access to an array whether the array still has its own. Pages that are never touched cost nothing.
+ */
+const MEMORY_PER_BYTE = 1.5;
+/** And for what is small, 1 MiB. */
+const SPARE_BYTES = 2 ** 20;
 
 /** What a program hands to its compiled machine does not fit: it is run as JavaScript. */
 class Misfit extends Error {}
@@ -48,43 +54,101 @@ interface MutableField {
   readonly at: number;
 }
 
-export class MachineImage {
-  readonly memory: LinearMemory = createMemory(FIRST_PAGES);
+function layoutOf(layout: Layout, name: string): Layout[string] {
+  return layout[name] ?? { bytes: 0, fields: [] };
+}
+
+/** What is carried: every structure once, and the bytes that all take. */
+class Plan {
+  readonly structures = new Map<object, PlacedStructure>();
+  readonly byName = new Map<string, PlacedStructure>();
+  bytes = 0;
   readonly #layout: Layout;
   readonly #single: ReadonlySet<string>;
-  readonly #arrays = new Map<TypedArray, PlacedArray>();
-  readonly #structures = new Map<object, PlacedStructure>();
-  readonly #byPointer = new Map<number, PlacedStructure>();
-  readonly #byName = new Map<string, PlacedStructure>();
-  readonly #mutable: MutableField[] = [];
-  #view = new DataView(this.memory.buffer);
-  // The first page holds the constant tables of the code.
-  #top = PAGE_BYTES;
+  readonly #arrays = new Set<object>();
 
   constructor({ layout, single }: MachineCode) {
     this.#layout = layout;
     this.#single = new Set(single);
   }
 
+  /** Takes note of a structure and of all that it holds. @throws Misfit */
+  add(name: string, data: Data): void {
+    if (this.structures.has(data)) return;
+    const structure = { data, name, pointer: 0 };
+    this.structures.set(data, structure);
+    if (this.#single.has(name)) {
+      if (this.byName.has(name)) throw new Misfit();
+      this.byName.set(name, structure);
+    }
+    const { bytes, fields } = layoutOf(this.#layout, name);
+    this.bytes += bytes + LINE_BYTES;
+    for (const { name: field, type, element } of fields) {
+      const value = data[field];
+      if (type === 'i32' && !(Number.isInteger(value) && (value as number) === ((value as number) | 0)))
+        throw new Misfit();
+      if (type in SCALAR_BYTES || value === null) continue;
+      if (type in ARRAY_TYPES) this.#addArray(value as TypedArray, (value as TypedArray).byteLength);
+      else if (element === null) {
+        if (!(type in this.#layout)) throw new Misfit();
+        this.add(type, value as Data);
+      } else {
+        const parts = value as Data[];
+        this.#addArray(parts, parts.length * Int32Array.BYTES_PER_ELEMENT);
+        if (element in this.#layout) for (const part of parts) this.add(element, part);
+      }
+    }
+  }
+
+  #addArray(array: object, bytes: number): void {
+    if (this.#arrays.has(array)) return;
+    this.#arrays.add(array);
+    this.bytes += bytes + 2 * LINE_BYTES;
+  }
+}
+
+export class MachineImage {
+  readonly memory: LinearMemory;
+  readonly #layout: Layout;
+  readonly #arrays = new Map<TypedArray, PlacedArray>();
+  readonly #structures: ReadonlyMap<object, PlacedStructure>;
+  readonly #byPointer = new Map<number, PlacedStructure>();
+  readonly #byName: ReadonlyMap<string, PlacedStructure>;
+  readonly #mutable: MutableField[] = [];
+  #view: DataView;
+  // The first page holds the constant tables of the code.
+  #top = PAGE_BYTES;
+
   /**
    * Moves data structures, and all that they hold, into memory.
    * @param roots the structures with their names; null for what there is not
-   * @returns whether that was done; false, with nothing changed, where something does not fit: an integer field holds another number, there are two of what a machine has one of, or there is
-   *   what is not compiled
+   * @returns null, with nothing changed, where something does not fit: an integer field holds another number, there are two of what a machine has one of, or there is what is not compiled
    */
-  carry(roots: readonly (readonly [name: string, data: object | null])[]): boolean {
+  static of(
+    code: MachineCode,
+    roots: readonly (readonly [name: string, data: object | null])[],
+  ): MachineImage | null {
+    const plan = new Plan(code);
     try {
-      for (const [name, data] of roots) if (data !== null) this.#plan(name, data as Data);
+      for (const [name, data] of roots) if (data !== null) plan.add(name, data as Data);
     } catch (error) {
-      if (error instanceof Misfit) return false;
+      if (error instanceof Misfit) return null;
       throw error;
     }
-    for (const structure of this.#structures.values()) {
+    return new MachineImage(code, plan);
+  }
+
+  private constructor({ layout }: MachineCode, { structures, byName, bytes }: Plan) {
+    this.#layout = layout;
+    this.#structures = structures;
+    this.#byName = byName;
+    this.memory = createMemory(Math.ceil((PAGE_BYTES + bytes * MEMORY_PER_BYTE + SPARE_BYTES) / PAGE_BYTES));
+    this.#view = new DataView(this.memory.buffer);
+    for (const structure of structures.values()) {
       structure.pointer = this.#allocate(this.#layoutOf(structure.name).bytes);
       this.#byPointer.set(structure.pointer, structure);
     }
-    for (const structure of this.#structures.values()) this.#write(structure);
-    return true;
+    for (const structure of structures.values()) this.#write(structure);
   }
 
   /** The value of a constant of the code, by its path; 0 where there is nothing on the way. */
@@ -165,27 +229,7 @@ export class MachineImage {
   }
 
   #layoutOf(name: string): Layout[string] {
-    return this.#layout[name] ?? { bytes: 0, fields: [] };
-  }
-
-  /** Takes note of what is to be carried, and finds what does not fit. */
-  #plan(name: string, data: Data): void {
-    if (this.#structures.has(data)) return;
-    const structure = { data, name, pointer: 0 };
-    this.#structures.set(data, structure);
-    if (this.#single.has(name)) {
-      if (this.#byName.has(name)) throw new Misfit();
-      this.#byName.set(name, structure);
-    }
-    for (const { name: field, type, element } of this.#layoutOf(name).fields) {
-      const value = data[field];
-      if (type === 'i32' && !(Number.isInteger(value) && (value as number) === ((value as number) | 0)))
-        throw new Misfit();
-      if (type in SCALAR_BYTES || type in ARRAY_TYPES || value === null) continue;
-      if (!(type in this.#layout) && element === null) throw new Misfit();
-      if (element === null) this.#plan(type, value as Data);
-      else if (element in this.#layout) for (const part of value as Data[]) this.#plan(element, part);
-    }
+    return layoutOf(this.#layout, name);
   }
 
   #write(structure: PlacedStructure): void {
@@ -256,8 +300,7 @@ export class MachineImage {
     this.#top = at + bytes;
     const { buffer } = this.memory;
     if (this.#top > buffer.byteLength) {
-      // By half as much again, so that carrying a machine grows memory a few times only.
-      const wanted = Math.max(this.#top, buffer.byteLength * 1.5);
+      const wanted = Math.max(this.#top, buffer.byteLength * MEMORY_PER_BYTE);
       this.memory.grow(Math.ceil((wanted - buffer.byteLength) / PAGE_BYTES));
       this.#renewViews();
     }
@@ -272,5 +315,3 @@ export class MachineImage {
       for (const { owner, field } of holders) owner[field] = new type(buffer, pointer, length);
   }
 }
-
-const SCALAR_BYTES: Readonly<Record<string, number>> = { i32: 4, f64: 8, bool: 1 };

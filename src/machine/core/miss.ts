@@ -50,6 +50,9 @@ const { None: NO_PREFETCHER } = Policy;
 export function miss(e: EngineState, core: number, line: number, kind: number, heldAt: number): number {
   const { ints, times, clock, hasL2, l1, l2 } = e;
   const c = core << CORE_SHIFT;
+  const cluster = among(e.clusters, ints[c + CLUSTER]);
+  // Before the wait: where a core goes on from it, its caches are as they were, and the host looks here while it books the wait.
+  let l2At = hasL2 ? find(l2, cluster, line) : -1;
   let fill = firstFree(e.freeFills, core);
   for (;;) {
     if (fill < 0) return setWait(e, core, ANYTHING, -1);
@@ -59,7 +62,6 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
     // Memory's answers meanwhile have told of other buffers when they are free; a lone core's caches are as they were.
     fill = firstFree(e.freeFills, core);
   }
-  const cluster = among(e.clusters, ints[c + CLUSTER]);
   clock[NOW] = times[c + TIME];
   if (kind === NON_TEMPORAL_STORE) {
     storeNonTemporal(e, core, cluster, line, fill);
@@ -67,7 +69,6 @@ export function miss(e: EngineState, core: number, line: number, kind: number, h
   }
 
   const exclusive = kind === ORDINARY_STORE;
-  let l2At = hasL2 ? find(l2, cluster, line) : -1;
   const needsPermission = exclusive && (l2At >= 0 ? (l2.words[l2At] & WRITABLE) === 0 : heldAt >= 0);
   let granted: number;
   let waitsFor = -1;

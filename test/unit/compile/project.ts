@@ -104,8 +104,8 @@ export function runCompiled(
   code: MachineCode,
   state: object,
 ): { image: MachineImage; functions: Readonly<Record<string, Run>> } {
-  const image = new MachineImage(code);
-  if (!image.carry([['State', state]])) throw new Error('the data do not fit');
+  const image = MachineImage.of(code, [['State', state]]);
+  if (image === null) throw new Error('the data do not fit');
   const host = { refill: () => 0, observe: () => undefined, growRing: () => undefined };
   const functions = instantiate(code, image, host) as unknown as Record<
     string,
