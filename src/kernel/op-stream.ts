@@ -7,26 +7,27 @@
  * steps touch one line each, which it names.
  *
  * Encoding, Int32 words: `[line streams, count, busy, fma, instructions, loads]`, then `[kind, base line, stride]` per line stream; a list has `LIST` for its number of
- * line streams, 1 for its loads (those of a step that loads), then `[kind, line]` per step.
+ * line streams, 1 for its loads (those of a step that loads), then the line of each step, then the kinds, a byte each, four to a word from its low end (hosts are little-endian, as
+ * the memory of a compiled machine is).
  */
 
 /** Bytes of a cache line on every modelled machine; the blocked layout nChw16c makes one pixel of 16 channels one line. */
 export const LINE_BYTES = 64;
 
-/** What a step does to the line of one stream. Values are part of the encoding. */
+/** What a step does to the line of one stream. Values are part of the encoding; those of traces (see trace/access.ts) are the same, but that a fetch of theirs, 2, is a load here. */
 export const Access = {
   /** An ordinary load that the instructions behind it may overtake. */
   Load: 0,
   /** An ordinary store to the whole line (read-for-ownership on a miss). */
   Store: 1,
   /** A non-temporal store of a whole line: write-combined, bypasses the caches. */
-  StoreNonTemporal: 2,
-  /** Software prefetch into the L1D: holds a fill buffer, never stalls the window. */
-  PrefetchL1: 3,
-  /** Software prefetch into the L2. */
-  PrefetchL2: 4,
+  StoreNonTemporal: 3,
   /** A load whose address depends on the load before it (pointer chase). */
-  LoadDependent: 5,
+  LoadDependent: 4,
+  /** Software prefetch into the L1D: holds a fill buffer, never stalls the window. */
+  PrefetchL1: 5,
+  /** Software prefetch into the L2. */
+  PrefetchL2: 6,
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
@@ -36,12 +37,17 @@ export const RUN_HEADER_WORDS = 6;
 export const STREAM_WORDS = 3;
 /** Stands for the number of line streams of a run that lists its accesses. */
 export const LIST = -1;
-/** Words of one access of a list. */
-export const LIST_WORDS = 2;
+/** log2 of the kinds in a word of a list. */
+export const KINDS_SHIFT = 2;
 /** Fixed-point scale of the busy and fma fields: 1/256 of a core cycle. */
 export const CYCLE_SCALE = 256;
 /** Line streams that a run may interleave. */
 export const MAX_STREAMS = 4;
+
+/** Words of a list of `count` accesses behind its header. */
+export function listWords(count: number): number {
+  return count + ((count + (1 << KINDS_SHIFT) - 1) >> KINDS_SHIFT);
+}
 
 /** A growable buffer of runs. Emitters append to it; a core consumes it; `clear` makes it ready for the next tile. */
 export class OpStream {
@@ -104,10 +110,11 @@ export class OpStream {
   /**
    * Adds a list of `count` accesses, each a step of one instruction.
    * @param busyCycles of a step, all of them issue time
-   * @returns the word from which the caller writes kind and line of each access, in turns, into `words`
+   * @returns the word from which the caller writes the lines, one to a word, into `words`; the kinds go where `kindsOf` says
    */
   list(count: number, busyCycles: number): number {
-    this.#reserve(RUN_HEADER_WORDS + count * LIST_WORDS);
+    const more = RUN_HEADER_WORDS + listWords(count);
+    this.#reserve(more);
     const { words, length: at } = this;
     words[at] = LIST;
     words[at + 1] = count;
@@ -115,8 +122,14 @@ export class OpStream {
     words[at + 3] = 0;
     words[at + 4] = 1;
     words[at + 5] = 1;
-    this.length = at + RUN_HEADER_WORDS + count * LIST_WORDS;
+    this.length = at + more;
     return at + RUN_HEADER_WORDS;
+  }
+
+  /** The kinds of a list of `count` accesses whose lines begin at the word `first`, until the stream grows. */
+  kindsOf(first: number, count: number): Uint8Array {
+    const { buffer, byteOffset, BYTES_PER_ELEMENT } = this.words;
+    return new Uint8Array(buffer, byteOffset + (first + count) * BYTES_PER_ELEMENT, count);
   }
 
   #reserve(more: number): void {

@@ -18,10 +18,10 @@ export interface AddressFolder {
   /** Regions that lie elsewhere than in the trace. */
   readonly moved: number;
   /**
-   * Writes where the first `count` lines lie to `out`: to the word `from` and every `stride`-th behind it.
+   * Writes where the first `count` lines lie to `out`, from the word `from` on.
    * @throws TraceError where the traces touch more regions than there are
    */
-  fold(lines: Float64Array, count: number, out: Int32Array, from: number, stride: number): void;
+  fold(lines: Float64Array, count: number, out: Int32Array, from: number): void;
 }
 
 /**
@@ -72,18 +72,42 @@ export function createAddressFolder(spaceLines: number, machine: string): Addres
     get moved() {
       return moved;
     },
-    fold(lines, count, out, from, stride) {
-      // In local variables, which the host keeps in registers: this runs for every access.
-      const shifts = near;
-      const end = spaceLines;
-      const bits = regionShift;
-      const none = UNTOUCHED;
-      let to = from;
-      for (let at = 0; at < count; at++, to += stride) {
-        const line = lines[at] as number;
-        const shift = line < end ? (shifts[line >>> bits] as number) : none;
-        out[to] = shift === none ? line + shiftOf(line) : (line | 0) + shift;
+    fold(lines, count, out, from) {
+      for (let at = 0; at < count; at++) {
+        at = foldNear(lines, at, count, near, spaceLines, regionShift, out, from);
+        if (at < count) {
+          const line = lines[at] as number;
+          out[from + at] = line + shiftOf(line);
+        }
       }
     },
   };
+}
+
+/**
+ * Folds the lines from `at` on up to the first one beyond the space or in a region that has no place yet. A loop without calls, which the host keeps in registers: this runs for every access.
+ * @param near what is added to the lines of each region, `UNTOUCHED` where it has no place
+ * @returns the place of that line; `count` where there is none
+ */
+function foldNear(
+  lines: Float64Array,
+  at: number,
+  count: number,
+  near: Int32Array,
+  spaceLines: number,
+  regionShift: number,
+  out: Int32Array,
+  from: number,
+): number {
+  const none = UNTOUCHED;
+  for (let next = at; next < count; next++) {
+    const line = lines[next] as number;
+    if (line >= spaceLines) return next;
+    // The space has 2^31 lines at most.
+    const number = line | 0;
+    const shift = near[number >>> regionShift] as number;
+    if (shift === none) return next;
+    out[from + next] = (number + shift) | 0;
+  }
+  return count;
 }

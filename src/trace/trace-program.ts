@@ -1,31 +1,8 @@
 /** A trace as a program: one phase in which each thread runs the accesses of one trace. */
 import type { KernelPhase, Program } from '../kernel/kernel.js';
-import { Access, LIST_WORDS, type OpStream } from '../kernel/op-stream.js';
+import { KINDS_SHIFT, type OpStream } from '../kernel/op-stream.js';
 import { type AccessBatch, createBatch, TraceAccess, type TraceReader } from './access.js';
 import type { AddressFolder } from './address-folder.js';
-
-/** How the cores of the simulator do each kind of access. */
-const ACCESSES: Readonly<Record<TraceAccess, Access>> = {
-  [TraceAccess.Read]: Access.Load,
-  [TraceAccess.Write]: Access.Store,
-  [TraceAccess.Fetch]: Access.Load,
-  [TraceAccess.WriteNonTemporal]: Access.StoreNonTemporal,
-  [TraceAccess.ReadDependent]: Access.LoadDependent,
-  [TraceAccess.PrefetchL1]: Access.PrefetchL1,
-  [TraceAccess.PrefetchL2]: Access.PrefetchL2,
-};
-
-/** By kind of access what the cores do, and above these four bits what it is counted as: 1 a read, 2 a write, 4 a non-temporal write; 0 a prefetch. */
-const DONE_BY_KIND = Uint8Array.from(Object.keys(ACCESSES), (kind) => {
-  const access = ACCESSES[Number(kind) as TraceAccess];
-  return access | (countedAs(access) << 4);
-});
-
-function countedAs(access: Access): number {
-  if (access === Access.Load || access === Access.LoadDependent) return 1;
-  if (access === Access.Store) return 2;
-  return access === Access.StoreNonTemporal ? 4 : 0;
-}
 
 /** What was put into the op streams so far, over all threads. */
 export interface TraceCounts {
@@ -34,6 +11,21 @@ export interface TraceCounts {
   nonTemporalWrites: number;
   prefetches: number;
 }
+
+const { Read, Fetch } = TraceAccess;
+const COUNTED_AS: Readonly<Record<number, keyof TraceCounts>> = {
+  [TraceAccess.Read]: 'reads',
+  [TraceAccess.Write]: 'writes',
+  [TraceAccess.Fetch]: 'reads',
+  [TraceAccess.WriteNonTemporal]: 'nonTemporalWrites',
+  [TraceAccess.ReadDependent]: 'reads',
+  [TraceAccess.PrefetchL1]: 'prefetches',
+  [TraceAccess.PrefetchL2]: 'prefetches',
+};
+
+/** A 1 for each kind of a word: four writes. Reads are 0. */
+const ONES = 0x01010101;
+const KINDS_OF_WORD = 1 << KINDS_SHIFT;
 
 /**
  * Appends accesses as a list. An access is a step of one instruction, so it takes a core's pipeline 1 / issueWidth of a cycle.
@@ -50,26 +42,40 @@ export function appendAccesses(
   counts: TraceCounts,
 ): void {
   if (count === 0) return;
-  let word = out.list(count, busyCycles);
-  const { words } = out;
-  folder.fold(lines, count, words, word + 1, LIST_WORDS);
-  // In local variables, which the host keeps in registers: this runs for every access.
-  const doneByKind = DONE_BY_KIND;
-  const stride = LIST_WORDS;
-  let reads = 0;
+  const first = out.list(count, busyCycles);
+  folder.fold(lines, count, out.words, first);
+  const done = out.kindsOf(first, count);
+  done.set(kinds.subarray(0, count));
+  settleKinds(done, out.words, first + count, counts);
+}
+
+/**
+ * Counts the kinds of a list. Fetches become reads: the machines have no caches for instructions. Kinds are looked at a word at a time as long as they are reads and writes.
+ * @param words that hold them from `word` on
+ */
+function settleKinds(kinds: Uint8Array, words: Int32Array, word: number, counts: TraceCounts): void {
+  const whole = kinds.length >> KINDS_SHIFT;
+  let plain = 0;
   let writes = 0;
-  let nonTemporal = 0;
-  for (let at = 0; at < count; at++, word += stride) {
-    const done = doneByKind[kinds[at]];
-    words[word] = done & 15;
-    reads += (done >> 4) & 1;
-    writes += (done >> 5) & 1;
-    nonTemporal += done >> 6;
+  for (let at = 0; at < whole; at++) {
+    const four = words[word + at] as number;
+    if ((four & ~ONES) === 0) {
+      plain += KINDS_OF_WORD;
+      // The highest byte of the product is the sum of the four.
+      writes += Math.imul(four, ONES) >>> 24;
+    } else settleEach(kinds, at * KINDS_OF_WORD, (at + 1) * KINDS_OF_WORD, counts);
   }
-  counts.reads += reads;
+  settleEach(kinds, whole * KINDS_OF_WORD, kinds.length, counts);
+  counts.reads += plain - writes;
   counts.writes += writes;
-  counts.nonTemporalWrites += nonTemporal;
-  counts.prefetches += count - reads - writes - nonTemporal;
+}
+
+function settleEach(kinds: Uint8Array, from: number, end: number, counts: TraceCounts): void {
+  for (let at = from; at < end; at++) {
+    const kind = kinds[at] as number;
+    counts[COUNTED_AS[kind] as keyof TraceCounts]++;
+    if (kind === Fetch) kinds[at] = Read;
+  }
 }
 
 export interface TraceProgram {

@@ -16,8 +16,8 @@ import {
   Access,
   CYCLE_SCALE,
   LIST,
-  LIST_WORDS,
   RUN_HEADER_WORDS,
+  KINDS_SHIFT as SHIFT_OF_KINDS,
   STREAM_WORDS as WORDS_OF_STREAM,
 } from '../../kernel/op-stream.js';
 import { CATEGORY_COUNT, Category } from '../../statistics/time-loss.js';
@@ -74,7 +74,11 @@ const {
 const CATEGORIES = CATEGORY_COUNT;
 const CORE_COUNTERS = COUNTERS_OF_CORE;
 const LIST_RUN = LIST;
-const ACCESS_WORDS = LIST_WORDS;
+const KINDS_SHIFT = SHIFT_OF_KINDS;
+/** Kinds of a word, less one; log2 of the bits of a kind, and all of them. */
+const KINDS_MASK = (1 << SHIFT_OF_KINDS) - 1;
+const KIND_BITS_SHIFT = 3;
+const KIND_MASK = 255;
 const HEADER_WORDS = RUN_HEADER_WORDS;
 const STREAM_WORDS = WORDS_OF_STREAM;
 const UNKNOWN = NOT_KNOWN;
@@ -207,14 +211,15 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
   const busyPs = psOf(e, words[at + 2]);
   const instructions = words[at + 4];
   const first = at + HEADER_WORDS;
-  const end = first + steps * ACCESS_WORDS;
-  let word = first + ints[c + STEP] * ACCESS_WORDS;
+  const kinds = first + steps;
+  let step = ints[c + STEP];
   let time = times[c + TIME];
   let instruction = times[c + INSTRUCTION];
   let load = times[c + LOAD];
-  for (; word < end; word += ACCESS_WORDS) {
-    const kind = words[word];
-    const line = words[word + 1];
+  for (; step < steps; step++) {
+    const kind =
+      (words[kinds + (step >> KINDS_SHIFT)] >> ((step & KINDS_MASK) << KIND_BITS_SHIFT)) & KIND_MASK;
+    const line = words[first + step];
     const loads = kind === ORDINARY_LOAD || kind === LOAD_DEPENDENT ? 1 : 0;
     let outcome: number = DONE;
     if (instruction >= times[c + INSTRUCTION_LIMIT] || (loads > 0 && load >= times[c + LOAD_LIMIT])) {
@@ -239,7 +244,7 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
       }
     }
     if (outcome !== DONE) {
-      ints[c + STEP] = (word - first) / ACCESS_WORDS;
+      ints[c + STEP] = step;
       return outcome;
     }
     if (kind === ORDINARY_STORE) times[c + STORE]++;
@@ -254,7 +259,7 @@ function runList(e: EngineState, core: number, words: Int32Array, at: number): n
   e.counters[core * CORE_COUNTERS + INSTRUCTIONS] += instructions * steps;
   e.counters[core * CORE_COUNTERS + ACCESSES] += steps;
   ints[c + STEP] = 0;
-  ints[c + RUN] = end;
+  ints[c + RUN] = kinds + ((steps + KINDS_MASK) >> KINDS_SHIFT);
   return DONE;
 }
 

@@ -7,7 +7,7 @@ const SPACE = 16 * REGIONS;
 
 function fold(lines: readonly number[], folder = createAddressFolder(SPACE, 'small')): number[] {
   const places = new Int32Array(lines.length);
-  folder.fold(Float64Array.from(lines), lines.length, places, 0, 1);
+  folder.fold(Float64Array.from(lines), lines.length, places, 0);
   return [...places];
 }
 

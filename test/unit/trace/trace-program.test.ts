@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Access, LIST, LIST_WORDS, OpStream, RUN_HEADER_WORDS } from '../../../src/kernel/op-stream.js';
+import { Access, LIST, listWords, OpStream, RUN_HEADER_WORDS } from '../../../src/kernel/op-stream.js';
 import { TraceAccess } from '../../../src/trace/access.js';
 import { createAddressFolder } from '../../../src/trace/address-folder.js';
 import { appendAccesses, createTraceProgram, type TraceCounts } from '../../../src/trace/trace-program.js';
@@ -35,11 +35,12 @@ const KIND_OF: Readonly<Record<number, Access>> = {
 function accessesOf(stream: OpStream): [Access, number][] {
   const [form, count] = stream.words as unknown as [number, number];
   expect(form).toBe(LIST);
-  expect(stream.length).toBe(RUN_HEADER_WORDS + count * LIST_WORDS);
-  return Array.from({ length: count }, (_, index): [Access, number] => {
-    const word = RUN_HEADER_WORDS + index * LIST_WORDS;
-    return [stream.words[word] as Access, stream.words[word + 1] as number];
-  });
+  expect(stream.length).toBe(RUN_HEADER_WORDS + listWords(count));
+  const kinds = stream.kindsOf(RUN_HEADER_WORDS, count);
+  return Array.from(kinds, (kind, index): [Access, number] => [
+    kind as Access,
+    stream.words[RUN_HEADER_WORDS + index] as number,
+  ]);
 }
 
 const ACCESSES = fc.array(
