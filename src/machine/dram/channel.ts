@@ -7,7 +7,7 @@ import { COUNTER, ENTRY, NEVER } from './layout.js';
 import { type AddressMap, placeOfLine } from './mapping.js';
 import { catchUpRefresh } from './refresh.js';
 import { choose, nextToTell, reconsider } from './scheduler.js';
-import { bankAt, type DramState, numberOf, REBASE_AT, rebaseChannel } from './state.js';
+import { bankAt, type DramState, knownChannel, numberOf, REBASE_AT, rebaseChannel } from './state.js';
 
 const { SHIFT: ENTRY_SHIFT, LIST, TAG, FOUND } = ENTRY;
 const { STRIDE: COUNTER_STRIDE, READ_LATENCY_PS, FORWARDED } = COUNTER;
@@ -51,7 +51,7 @@ export function enqueueRequest(
 ): void {
   const { d } = set;
   const { words } = d;
-  const ch = d.channelStates[among(d.channels, channel)];
+  const ch = knownChannel(d, d.channelStates[among(d.channels, channel)]);
   if (ch.waiting > 0 || !fits(ch, direction)) {
     pushRequest(set.arrivals[numberOf(d, ch)], line, direction, timePs, tag);
     ch.waiting++;
@@ -90,7 +90,7 @@ export function acceptsRequest(set: ChannelSet, channel: number, direction: numb
 export function stepChannel(set: ChannelSet, channel: number): number {
   const { d } = set;
   const { words } = d;
-  const ch = d.channelStates[among(d.channels, channel)];
+  const ch = knownChannel(d, d.channelStates[among(d.channels, channel)]);
   if (ch.answers > 0) return popAnswer(set, ch);
   const told = ch.told;
   let tag = -1;

@@ -13,7 +13,7 @@ import {
   releaseRequest,
   unlinkRequest,
 } from './requests.js';
-import { type DramState, numberOf } from './state.js';
+import { type DramState, knownChannel, numberOf } from './state.js';
 import { activate, autoPrecharge, column } from './timing.js';
 
 const { READY: BANK_READY, HIT, ACTIVE } = BANK;
@@ -38,13 +38,14 @@ export function fits(ch: ChannelState, direction: number): boolean {
  */
 export function accept(
   d: DramState,
-  ch: ChannelState,
+  given: ChannelState,
   line: number,
   at: number,
   row: number,
   direction: number,
   cycle: number,
 ): number {
+  const ch = knownChannel(d, given);
   const { words } = d;
   const more = moreAt(d, at);
   if (direction === 0 && (words[more + HEAD + 1] >= 0 || words[at + ACTIVE] >= 0) && holdsWrite(d, at, line))
@@ -70,7 +71,8 @@ export function accept(
  * Issues the chosen command at `cycle`.
  * @returns the request whose column command this was, or -1. It is released, but its words stay valid until the next request is accepted.
  */
-export function issue(d: DramState, ch: ChannelState, cycle: number): number {
+export function issue(d: DramState, given: ChannelState, cycle: number): number {
+  const ch = knownChannel(d, given);
   const { words } = d;
   const at = ch.chosenAt;
   const entry = ch.chosenEntry;
@@ -98,7 +100,8 @@ export function issue(d: DramState, ch: ChannelState, cycle: number): number {
   }
 }
 
-function issueColumn(d: DramState, ch: ChannelState, at: number, entry: number, cycle: number): void {
+function issueColumn(d: DramState, given: ChannelState, at: number, entry: number, cycle: number): void {
+  const ch = knownChannel(d, given);
   const { words, counters, policy } = d;
   const k = numberOf(d, ch) * COUNTER_STRIDE;
   const direction = words[entry + LIST] & 1;
@@ -131,7 +134,8 @@ function issueColumn(d: DramState, ch: ChannelState, at: number, entry: number, 
   updateOffers(d, ch, at);
 }
 
-function issueActivate(d: DramState, ch: ChannelState, at: number, entry: number, cycle: number): void {
+function issueActivate(d: DramState, given: ChannelState, at: number, entry: number, cycle: number): void {
+  const ch = knownChannel(d, given);
   const { words } = d;
   const more = moreAt(d, at);
   if (words[entry + FOUND_WORD] === UNDECIDED) words[entry + FOUND_WORD] = EMPTY;

@@ -6,7 +6,7 @@
 import type { ChannelState } from './channel-state.js';
 import { BANK, BANK_MORE, CLASS, COMMAND, ENTRY, KEY, MASK, RANK } from './layout.js';
 import { moreAt } from './requests.js';
-import { bankAt, type DramState, numberOf } from './state.js';
+import { bankAt, type DramState, knownChannel, numberOf } from './state.js';
 
 const { ACTIVATE, PRECHARGE } = COMMAND;
 const {
@@ -46,7 +46,8 @@ export function updateOffers(d: DramState, ch: ChannelState, at: number): void {
 }
 
 /** The same from one direction to another. One function without calls, since every command runs through it. */
-function renewOffers(d: DramState, ch: ChannelState, at: number, first: number, last: number): void {
+function renewOffers(d: DramState, given: ChannelState, at: number, first: number, last: number): void {
+  const ch = knownChannel(d, given);
   const { words } = d;
   if (words[at + ACTIVE] >= 0) return;
   const index = (at - d.banksAt) >> BANK_SHIFT;
@@ -87,7 +88,8 @@ function renewOffers(d: DramState, ch: ChannelState, at: number, first: number, 
 }
 
 /** A bank's row has been opened for a request, which is queued no more: the bank offers its column command alone. */
-export function offerOpened(d: DramState, ch: ChannelState, at: number, entry: number): void {
+export function offerOpened(d: DramState, given: ChannelState, at: number, entry: number): void {
+  const ch = knownChannel(d, given);
   const { words } = d;
   const opened = OPENED + (words[entry + LIST] & 1);
   const masks = masksOf(d, at);

@@ -6,7 +6,7 @@ import { checkAge } from './age.js';
 import type { ChannelState } from './channel-state.js';
 import { BANK, CLASS, COMMAND, ENTRY, GROUP, KEY, LONG_AGO, MASK, NEVER, RANK } from './layout.js';
 import { boundOf } from './offers.js';
-import { type DramState, firstBankOf, numberOf, rankAt } from './state.js';
+import { type DramState, firstBankOf, knownChannel, numberOf, rankAt } from './state.js';
 import { earliest, earliestPrechargeAll, earliestRefresh } from './timing.js';
 
 const { ACTIVATE, PRECHARGE, PRECHARGE_ALL, REFRESH } = COMMAND;
@@ -44,7 +44,8 @@ const NO_KEY = 2 ** 31 - 1;
 const BELOW_TOP = 2 ** 31 - 1;
 
 /** Chooses a channel's next command, to be issued at `from` or later, and writes it to the channel's state. */
-export function choose(d: DramState, ch: ChannelState, from: number): void {
+export function choose(d: DramState, given: ChannelState, from: number): void {
+  const ch = knownChannel(d, given);
   const { words } = d;
   if (ch.held === 0) {
     ch.next = NEVER;
@@ -63,12 +64,13 @@ export function choose(d: DramState, ch: ChannelState, from: number): void {
  */
 export function reconsider(
   d: DramState,
-  ch: ChannelState,
+  given: ChannelState,
   at: number,
   direction: number,
   entry: number,
   from: number,
 ): boolean {
+  const ch = knownChannel(d, given);
   const { words } = d;
   const mode = ch.writeMode;
   const aging = from >= ch.ageCheck;
@@ -113,7 +115,8 @@ export function reconsider(
  * This is the innermost loop of the model. Banks are looked at by the kind of their offer, the kind first that may be ready first; kinds that cannot be
  * ready as early as the best offer so far are not looked at. Most decisions look at one kind.
  */
-function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number): void {
+function chooseOffer(d: DramState, given: ChannelState, from: number, dueBy: number): void {
+  const ch = knownChannel(d, given);
   const { words, ranks } = d;
   const mode = ch.writeMode;
   let best = NO_KEY;
@@ -187,6 +190,7 @@ function chooseOffer(d: DramState, ch: ChannelState, from: number, dueBy: number
       }
     }
     r++;
+    // Code for one rank knows by the first condition that there is no second round.
   } while (ranks > 1 && r < end);
   if (bestAt < 0) {
     ch.next = NEVER;

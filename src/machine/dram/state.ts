@@ -10,6 +10,8 @@ import { ROW_POLICIES, type RowPolicy } from './row-policy.js';
 export interface DramState {
   readonly words: Int32Array;
   readonly channelStates: readonly ChannelState[];
+  /** The first of them. */
+  readonly first: ChannelState;
   readonly counters: Float64Array;
   /** Arrival time of each request entry. */
   readonly arrivalPs: Float64Array;
@@ -108,6 +110,7 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
   return {
     words,
     channelStates,
+    first: channelStates[0],
     counters: new Float64Array(channels * COUNTER.STRIDE),
     arrivalPs: new Float64Array(channels * entriesPerChannel),
     baseCycle: new Float64Array(channels),
@@ -133,6 +136,11 @@ export function createDramState(spec: DramMemorySpec, channels: number): DramSta
     ageLimit: Math.min(controller.ageLimitCycles, REBASE_AT / 2),
     scratch: new Int32Array(entriesPerChannel),
   };
+}
+
+/** The state of a channel: what a caller has handed on, but that in code for one channel it stands at an address that is part of the code. */
+export function knownChannel(d: DramState, ch: ChannelState): ChannelState {
+  return d.channels === 1 ? d.first : ch;
 }
 
 /** Number of a channel. */
