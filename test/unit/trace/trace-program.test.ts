@@ -85,6 +85,34 @@ describe('accesses as a list', () => {
     );
   });
 
+  it('are counted by what they are, whatever stands beside them', () => {
+    const { Read, Fetch, ReadDependent, Write, WriteNonTemporal } = TraceAccess;
+    const KINDS = fc.oneof(
+      fc.array(fc.constantFrom(Read, Write), { maxLength: 200 }),
+      fc.array(fc.constantFrom(...Object.values(TraceAccess)), { maxLength: 200 }),
+    );
+    fc.assert(
+      fc.property(fc.array(KINDS, { maxLength: 4 }), (parts) => {
+        const kinds = parts.flat();
+        const counts = NO_COUNTS();
+        const batch = batchOf(kinds.map((kind) => [kind, 0]));
+        appendAccesses(batch, kinds.length, UNMOVED(), 0.25, new OpStream(), counts);
+        const numberOf = (...wanted: readonly TraceAccess[]): number =>
+          kinds.filter((kind) => wanted.includes(kind)).length;
+        const reads = numberOf(Read, Fetch, ReadDependent);
+        const writes = numberOf(Write);
+        const nonTemporalWrites = numberOf(WriteNonTemporal);
+        expect(counts).toEqual({
+          reads,
+          writes,
+          nonTemporalWrites,
+          prefetches: kinds.length - reads - writes - nonTemporalWrites,
+        });
+      }),
+      { seed: 7, numRuns: 200 },
+    );
+  });
+
   it('are none where a batch is empty', () => {
     const stream = new OpStream();
     appendAccesses(batchOf([]), 0, UNMOVED(), 0.25, stream, NO_COUNTS());
