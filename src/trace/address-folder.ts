@@ -73,12 +73,10 @@ export function createAddressFolder(spaceLines: number, machine: string): Addres
       return moved;
     },
     fold(lines, count, out, from) {
-      for (let at = 0; at < count; at++) {
+      for (let at = 0; at < count; ) {
         at = foldNear(lines, at, count, near, spaceLines, regionShift, out, from);
-        if (at < count) {
-          const line = lines[at] as number;
-          out[from + at] = line + shiftOf(line);
-        }
+        if (at < count)
+          at = foldRegion(lines, at, count, regionLines, shiftOf(lines[at] as number), out, from);
       }
     },
   };
@@ -108,6 +106,30 @@ function foldNear(
     const shift = near[number >>> regionShift] as number;
     if (shift === none) return next;
     out[from + next] = (number + shift) | 0;
+  }
+  return count;
+}
+
+/**
+ * Folds the lines from `at` on that lie in the region of the first of them: beyond the space a program stays in one for long.
+ * @param shift what is added to the lines of that region
+ * @returns the place of the first line elsewhere; `count` where there is none
+ */
+function foldRegion(
+  lines: Float64Array,
+  at: number,
+  count: number,
+  regionLines: number,
+  shift: number,
+  out: Int32Array,
+  from: number,
+): number {
+  const first = Math.floor((lines[at] as number) / regionLines) * regionLines;
+  const end = first + regionLines;
+  for (let next = at; next < count; next++) {
+    const line = lines[next] as number;
+    if (line < first || line >= end) return next;
+    out[from + next] = line + shift;
   }
   return count;
 }

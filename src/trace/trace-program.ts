@@ -12,16 +12,18 @@ export interface TraceCounts {
   prefetches: number;
 }
 
-const { Read, Fetch } = TraceAccess;
-const COUNTED_AS: Readonly<Record<number, keyof TraceCounts>> = {
-  [TraceAccess.Read]: 'reads',
-  [TraceAccess.Write]: 'writes',
-  [TraceAccess.Fetch]: 'reads',
-  [TraceAccess.WriteNonTemporal]: 'nonTemporalWrites',
-  [TraceAccess.ReadDependent]: 'reads',
-  [TraceAccess.PrefetchL1]: 'prefetches',
-  [TraceAccess.PrefetchL2]: 'prefetches',
-};
+const { Read, Write, Fetch, WriteNonTemporal, ReadDependent } = TraceAccess;
+
+/**
+ * By kind of access what the cores do, and above these four bits what it is counted as: 1 a read, 2 a write, 4 a non-temporal write; 0 a prefetch. The cores know all kinds but fetches, which
+ * are reads to them: they have no caches for instructions.
+ */
+const DONE_BY_KIND = Uint8Array.from(Object.values(TraceAccess).sort(), (kind) => {
+  const done = kind === Fetch ? Read : kind;
+  if (done === Read || done === ReadDependent) return done | (1 << 4);
+  if (done === Write) return done | (2 << 4);
+  return done === WriteNonTemporal ? done | (4 << 4) : done;
+});
 
 /** A 1 for each kind of a word: four writes. Reads are 0. */
 const ONES = 0x01010101;
@@ -50,32 +52,37 @@ export function appendAccesses(
 }
 
 /**
- * Counts the kinds of a list. Fetches become reads: the machines have no caches for instructions. Kinds are looked at a word at a time as long as they are reads and writes.
+ * Counts the kinds of a list and makes them what the cores do: four at a time where they are reads and writes, which stay what they are. Without calls: this runs for every access.
  * @param words that hold them from `word` on
  */
 function settleKinds(kinds: Uint8Array, words: Int32Array, word: number, counts: TraceCounts): void {
-  const whole = kinds.length >> KINDS_SHIFT;
-  let plain = 0;
+  const doneByKind = DONE_BY_KIND;
+  const count = kinds.length;
+  let reads = 0;
   let writes = 0;
-  for (let at = 0; at < whole; at++) {
-    const four = words[word + at] as number;
-    if ((four & ~ONES) === 0) {
-      plain += KINDS_OF_WORD;
+  let nonTemporal = 0;
+  for (let from = 0; from < count; from += KINDS_OF_WORD) {
+    const end = from + KINDS_OF_WORD;
+    const four = words[word + (from >> KINDS_SHIFT)] as number;
+    if (end <= count && (four & ~ONES) === 0) {
       // The highest byte of the product is the sum of the four.
-      writes += Math.imul(four, ONES) >>> 24;
-    } else settleEach(kinds, at * KINDS_OF_WORD, (at + 1) * KINDS_OF_WORD, counts);
+      const written = Math.imul(four, ONES) >>> 24;
+      writes += written;
+      reads += KINDS_OF_WORD - written;
+      continue;
+    }
+    for (let at = from; at < end && at < count; at++) {
+      const done = doneByKind[kinds[at] as number] as number;
+      kinds[at] = done & 15;
+      reads += (done >> 4) & 1;
+      writes += (done >> 5) & 1;
+      nonTemporal += done >> 6;
+    }
   }
-  settleEach(kinds, whole * KINDS_OF_WORD, kinds.length, counts);
-  counts.reads += plain - writes;
+  counts.reads += reads;
   counts.writes += writes;
-}
-
-function settleEach(kinds: Uint8Array, from: number, end: number, counts: TraceCounts): void {
-  for (let at = from; at < end; at++) {
-    const kind = kinds[at] as number;
-    counts[COUNTED_AS[kind] as keyof TraceCounts]++;
-    if (kind === Fetch) kinds[at] = Read;
-  }
+  counts.nonTemporalWrites += nonTemporal;
+  counts.prefetches += count - reads - writes - nonTemporal;
 }
 
 export interface TraceProgram {
